@@ -1,0 +1,172 @@
+"""One exception tree -> HTTP status, code, message; every reply that is not a success is JSON `{message, code}`."""
+
+from __future__ import annotations
+
+import http
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fastapi import FastAPI, Request
+
+
+class ErrorReply(BaseModel):
+    """A reply that is not a success."""
+
+    message: str = Field(description="One sentence for people.")
+    code: str | None = Field(None, description="For programs.")
+
+
+class ApiError(Exception):
+    """The root: what went wrong, in a sentence the caller can act on."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "INTERNAL_ERROR"
+    example: ClassVar[str] = "Something went wrong on our side. Please try again in a minute."
+
+    def __init__(self, message: str | None = None, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message or self.example)
+        self.headers = dict(headers or {})
+
+    @property
+    def message(self) -> str:
+        return str(self)
+
+    def body(self) -> dict[str, str]:
+        return {"message": self.message, "code": self.code}
+
+
+class BadRequest(ApiError):
+    status = 400
+    code = "VALIDATION_FAILED"
+    example = "productId must look like gid://shopify/Product/1001."
+
+
+class BadPhoto(ApiError):
+    status = 400
+    code = "PHOTO_UNUSABLE"
+    example = "This file is not a picture we can read. Please upload a JPEG, PNG, WebP or HEIC photograph."
+
+
+class Unauthorised(ApiError):
+    status = 401
+    code = "UNAUTHORIZED"
+    example = "This request is not signed by a shop we know."
+
+
+class Forbidden(ApiError):
+    status = 403
+    code = "FORBIDDEN"
+    example = "This server answers only pages of this machine."
+
+
+class NotFound(ApiError):
+    status = 404
+    code = "NOT_FOUND"
+    example = "There is nothing here."
+
+
+class PhotoNotFound(NotFound):
+    code = "IMAGE_NOT_FOUND"
+    example = "User image not found"
+
+
+class ProductNotFound(NotFound):
+    code = "PRODUCT_NOT_FOUND"
+    example = "Product not found"
+
+
+class GenerationNotFound(NotFound):
+    code = "GENERATION_NOT_FOUND"
+    example = "Generation not found"
+
+
+class TooLarge(ApiError):
+    status = 413
+    code = "TOO_LARGE"
+    example = "This photograph is larger than 20 MB. Please choose a smaller one."
+
+
+class IdempotencyKeyReused(ApiError):
+    status = 422
+    code = "IDEMPOTENCY_KEY_REUSED"
+    example = "This Idempotency-Key was already used for another request. Use a new key."
+
+
+class TooManyRequests(ApiError):
+    status = 429
+    code = "RATE_LIMIT_EXCEEDED"
+    example = "Too many uploads. Please try again in 5 minutes."
+
+
+class NotReady(ApiError):
+    status = 503
+    code = "NOT_READY"
+    example = "No worker has its model loaded yet."
+
+
+def replies(*errors: type[ApiError]) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entries of the errors a route can answer with, each with its example."""
+    documented: dict[int | str, dict[str, Any]] = {}
+    for error in errors:
+        entry = documented.setdefault(
+            error.status,
+            {
+                "model": ErrorReply,
+                "description": http.HTTPStatus(error.status).phrase,
+                "content": {"application/json": {"examples": {}}},
+            },
+        )
+        example = {"message": error.example, "code": error.code}
+        entry["content"]["application/json"]["examples"][error.__name__] = {"value": example}
+    return documented
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of `app` a JSON reply."""
+    app.add_exception_handler(ApiError, _api_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _api_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ApiError)
+    return JSONResponse(error.body(), error.status, error.headers)
+
+
+async def _http_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    phrase = http.HTTPStatus(error.status_code)
+    body = ErrorReply(message=f"{error.detail or phrase.phrase}.".replace("..", "."), code=phrase.name)
+    return JSONResponse(body.model_dump(), error.status_code, dict(error.headers or {}))
+
+
+async def _validation_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    refusal = BadRequest(_sentence(error.errors()))
+    return JSONResponse(refusal.body(), refusal.status)
+
+
+async def _unexpected(_: Request, __: Exception) -> JSONResponse:
+    refusal = ApiError()
+    return JSONResponse(refusal.body(), refusal.status)
+
+
+def _sentence(problems: Sequence[Any]) -> str:
+    """The first problem as one sentence that names the field and never repeats its value."""
+    problem = problems[0]
+    if problem["type"] == "json_invalid":
+        return "The body is not valid JSON."
+    where = [str(part) for part in problem["loc"] if part not in ("body", "query", "path", "header")]
+    if problem["type"] == "missing":
+        return f"{'.'.join(where)} is missing." if where else "The body is missing: send JSON."
+    name = ".".join(where) or "The body"
+    message = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
+    return f"{name}: {message[0].lower()}{message[1:]}." if problem["type"] != "value_error" else f"{name} {message}."

@@ -1,0 +1,192 @@
+"""Every setting of the service: environment over settings file over default; unknown or malformed refuses to start."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from api.shops import ShopSettings
+
+ENV_PREFIX = "FITTING_ROOM_"
+FILE_VARIABLE = "FITTING_ROOM_SETTINGS"
+DEFAULT_FILE = Path("fitting-room.toml")
+SAMPLES = Path(__file__).parent / "static" / "samples"
+
+Mode = Literal["open", "api_key", "shopify"]
+
+
+class InvalidSettings(ValueError):
+    """The settings cannot be used; the message has one line for each thing to mend."""
+
+
+class Settings(BaseSettings):
+    """What the operator decides. The descriptions are the README's settings table."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True, validate_default=True)
+
+    mode: Mode = Field(
+        "open",
+        description="Who may ask: `open` (anyone on this machine), `api_key` (servers with a key), "
+        "`shopify` (storefronts, by the app proxy's signature).",
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on; `open` mode accepts only loopback.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$",
+        description="Address at which shoppers' browsers reach this server; needed outside `open` mode.",
+    )
+    data: Path = Field(Path("data"), description="Folder for Redis, pictures and the signing secret.")
+    redis_url: str = Field(
+        default_factory=lambda fields: os.environ.get("REDIS_URL") or f"unix://{fields['data']}/redis.sock",
+        description="Redis or Valkey, 6.2 or newer. The plain `REDIS_URL` works too.",
+        json_schema_extra={"shown": "`REDIS_URL`, else the server that `scripts/serve` starts in the data folder"},
+    )
+    storage_url: str = Field(
+        default_factory=lambda fields: f"file://{fields['data']}/blobs",
+        description="Where photographs and results lie: `file://`, `s3://`, `gs://` or `az://`.",
+        json_schema_extra={"shown": "`file://` and `blobs` in the data folder"},
+    )
+    secret: SecretStr = Field(
+        SecretStr(""),
+        description="Key that signs URLs and hashes identities; every API process needs the same one.",
+        json_schema_extra={"shown": "made once, in `secret` in the data folder"},
+    )
+    card: str = Field("paperdoll", description="Model card that makes the pictures.")
+    products: Path = Field(
+        SAMPLES,
+        description="Folder with `products.json` and the garments' pictures.",
+        json_schema_extra={"shown": "the samples that ship"},
+    )
+    weekly_limit: int = Field(10, ge=0, description="Generations a shopper may take in any seven days.")
+    address_factor: int = Field(
+        5, ge=1, description="Anonymous shoppers at one network address may take this many times the weekly limit."
+    )
+    trusted_proxies: int = Field(
+        0, ge=0, description="Your own reverse proxies between Shopify and this server, as X-Forwarded-For counts them."
+    )
+    blocked_status: Literal["documented", "strict"] = Field(
+        "documented",
+        description="HTTP status of blocked generations: `documented` is 200 (429 for the weekly limit), "
+        "`strict` is 402 for billing and quota and 503 for a full queue.",
+    )
+    max_queue_length: int = Field(1000, ge=1, description="Waiting generations beyond which new ones are refused.")
+    retention_days: float = Field(7, gt=0, description="Days after which photographs, results and records are deleted.")
+    url_ttl_s: int = Field(3600, ge=10, description="Seconds for which a signed picture URL works.")
+    shops: tuple[ShopSettings, ...] = Field(
+        (),
+        description="Tables `[[shops]]`, see below.",
+        json_schema_extra={"shown": "one shop without secrets in `open` mode"},
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
+
+    @field_validator("data", "products")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        return folder.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _mode_is_safe(self) -> Self:
+        if self.mode == "open":
+            return self._only_this_machine()
+        if not self.shops:
+            raise ValueError(f"{self.mode} mode needs at least one [[shops]] table in the settings file.")
+        if not self.public_url:
+            raise ValueError(f"{self.mode} mode needs public_url: the address at which browsers reach this server.")
+        wanted = "app_secret_envs" if self.mode == "shopify" else "api_key_envs"
+        for shop in self.shops:
+            if not getattr(shop, wanted):
+                raise ValueError(f"Shop {shop.domain} needs {wanted} in {self.mode} mode.")
+        return self
+
+    def _only_this_machine(self) -> Self:
+        if not is_loopback(self.host):
+            raise ValueError(
+                f"open mode listens only on loopback, not on {self.host}. "
+                "Use host 127.0.0.1, or mode api_key or shopify."
+            )
+        if len(self.shops) > 1:
+            raise ValueError("open mode has one shop: declare one [[shops]] table at most, or use another mode.")
+        return self
+
+    @model_validator(mode="after")
+    def _shops_are_distinct(self) -> Self:
+        domains = [shop.domain for shop in self.shops]
+        if repeated := {domain for domain in domains if domains.count(domain) > 1}:
+            raise ValueError(f"Each shop is declared once; repeated: {', '.join(sorted(repeated))}.")
+        return self
+
+    @property
+    def retention_s(self) -> int:
+        return int(self.retention_days * 86400)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this process; `overrides` (of the command line) win over environment and file.
+
+    Raises:
+        InvalidSettings: a value is unknown, malformed or unsafe, or the named settings file is missing.
+    """
+    _refuse_unknown_variables()
+    if (named := os.environ.get(FILE_VARIABLE)) and not Path(named).is_file():
+        raise InvalidSettings(f"{FILE_VARIABLE} names {named}, which is not a file.")
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        problems = [problem for problem in error.errors() if problem["type"] != "default_factory_not_called"]
+        raise InvalidSettings("\n".join(_line(problem) for problem in problems)) from None
+    except (SettingsError, ValueError) as error:
+        raise InvalidSettings(f"The settings cannot be read: {error}.") from error
+
+
+def settings_file() -> Path:
+    """The TOML file that is read when it exists."""
+    return Path(os.environ.get(FILE_VARIABLE) or DEFAULT_FILE)
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse_unknown_variables() -> None:
+    known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields} | {FILE_VARIABLE}
+    for variable in sorted(os.environ):
+        if variable.startswith(ENV_PREFIX) and variable not in known:
+            close = difflib.get_close_matches(variable, known, n=1)
+            hint = f" Did you mean {close[0]}?" if close else " Remove it."
+            raise InvalidSettings(f"{variable} is not a setting.{hint}")
+
+
+def _line(problem: Any) -> str:
+    where = ".".join(str(part) for part in problem["loc"])
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        return f"{where} is not a setting. Remove it, or correct its name."
+    return f"{where}: {message}" if where else message

@@ -1,0 +1,70 @@
+"""A shop as its operator declares it."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Annotated, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+Domain = Annotated[str, StringConstraints(to_lower=True, pattern=r"(?i)^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+$")]
+
+
+class ShopSettings(BaseModel):
+    """One `[[shops]]` table. Secrets are given by the names of environment variables, never by value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    domain: Domain = Field(description="The shop's name, for Shopify its `.myshopify.com` domain.")
+    plan: str = Field("standard", min_length=1, description="Name of the plan, told when it has expired.")
+    plan_expires: AwareDatetime | None = Field(None, description="Moment from which generations are refused.")
+    monthly_quota: int = Field(1000, ge=0, description="Generations in a calendar month (UTC).")
+    weekly_limit: int | None = Field(None, ge=0, description="Instead of the general weekly limit of a shopper.")
+    app_secret_envs: tuple[str, ...] = Field(
+        (), description="Variables with the Shopify app's client secrets: two while one replaces the other."
+    )
+    api_key_envs: tuple[str, ...] = Field((), description="Variables with the API keys the shop's server may use.")
+    webhook_url: str | None = Field(
+        None, pattern=r"^https?://", description="Told of each generation that completed or failed."
+    )
+    webhook_secret_env: str | None = Field(None, description="Variable with the `whsec_` secret that signs webhooks.")
+    origins: tuple[Origin, ...] = Field(
+        (), description="Storefront origins whose pages may upload, beside `https://` and the domain."
+    )
+
+    @field_validator("app_secret_envs", "api_key_envs", "webhook_secret_env")
+    @classmethod
+    def _variables_are_set(cls, names: tuple[str, ...] | str | None) -> tuple[str, ...] | str | None:
+        for name in (names,) if isinstance(names, str) else names or ():
+            if not os.environ.get(name):
+                raise ValueError(f"the environment variable {name} is not set. Set it, or remove its name.")
+        return names
+
+    @model_validator(mode="after")
+    def _webhooks_are_signed(self) -> Self:
+        if (self.webhook_url is None) != (self.webhook_secret_env is None):
+            raise ValueError(f"Shop {self.domain} needs both webhook_url and webhook_secret_env, or neither.")
+        return self
+
+    @cached_property
+    def app_secrets(self) -> tuple[bytes, ...]:
+        return tuple(os.environ[name].encode() for name in self.app_secret_envs)
+
+    @cached_property
+    def api_keys(self) -> tuple[bytes, ...]:
+        return tuple(os.environ[name].encode() for name in self.api_key_envs)
+
+    @cached_property
+    def webhook_secret(self) -> str | None:
+        return os.environ[self.webhook_secret_env] if self.webhook_secret_env else None
+
+    @property
+    def plan_has_expired(self) -> bool:
+        return self.plan_expires is not None and datetime.now(UTC) >= self.plan_expires
+
+
+OPEN_SHOP = ShopSettings(domain="open.localhost", monthly_quota=100_000)
+"""The shop of `open` mode when none is declared."""
