@@ -1,0 +1,112 @@
+"""Request and response models of the published contract. Absent fields are omitted, never null."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from inference.jobs import ErrorCode, Status
+
+if TYPE_CHECKING:
+    from inference.jobs import Generation
+
+ProductGid = Annotated[str, StringConstraints(pattern=r"^gid://shopify/Product/[0-9]{1,20}$")]
+VariantGid = Annotated[str, StringConstraints(pattern=r"^gid://shopify/ProductVariant/[0-9]{1,20}$")]
+
+JOB_ID = "gen_0f3a5b1c9d2e4f60718293a4b5c6d7e8"
+PHOTO_ID = "photos/open.localhost/4f1c0a9be27d4c55.jpg"
+
+
+class Model(BaseModel):
+    """snake_case here, camelCase on the wire."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class Reply(Model):
+    model_config = ConfigDict(validate_by_name=True)
+
+
+class CreditsReply(Reply):
+    model_config = ConfigDict(json_schema_extra={"example": {"allowed": True}})
+
+    allowed: bool = Field(description="Whether this shop may generate now. The definitive answer is fitting-room's.")
+
+
+class TryOn(Model):
+    """What to make: this person in this product."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"userImageId": PHOTO_ID, "productId": "gid://shopify/Product/1001"}}
+    )
+
+    user_image_id: str = Field(min_length=1, max_length=512, description="The `fileId` of a finished upload.")
+    product_id: ProductGid = Field(description="`gid://shopify/Product/{id}`")
+    variant_id: VariantGid | None = Field(
+        None, description="`gid://shopify/ProductVariant/{id}`; the default variant when absent."
+    )
+
+
+class BlockCode(StrEnum):
+    """Why a generation was not created."""
+
+    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
+    RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
+    BILLING_NOT_ALLOWED = "BILLING_NOT_ALLOWED"
+    CREATION_FAILED = "CREATION_FAILED"
+
+
+class TryOnReply(Reply):
+    """The job, or an empty `jobId` with the `code` and the sentence of why there is none."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"jobId": JOB_ID, "message": "Generation job created successfully"}}
+    )
+
+    job_id: str = Field(pattern=r"^(gen_[0-9a-f]{32})?$")
+    message: str
+    code: BlockCode | None = Field(None, description="Present only when the generation was blocked.")
+
+
+class GenerationReply(Reply):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "generationId": JOB_ID,
+                "status": "PROCESSING",
+                "progress": 0.4,
+                "createdAt": "2026-11-24T10:00:00Z",
+                "updatedAt": "2026-11-24T10:00:03Z",
+            }
+        }
+    )
+
+    generation_id: str = Field(pattern=r"^gen_[0-9a-f]{32}$")
+    status: Status
+    result_image_key: str | None = Field(None, description="When COMPLETED.")
+    result_image_url: str | None = Field(None, description="When COMPLETED: signed, expires, new on each poll.")
+    error_message: str | None = Field(None, description="When FAILED: a sentence for the shopper.")
+    error_code: ErrorCode | None = Field(None, description="When FAILED: for programs.")
+    progress: float = Field(ge=0, le=1)
+    queue_position: int | None = Field(None, ge=0, description="When PENDING: generations ahead of this one.")
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, generation: Generation, result_url: str | None) -> Self:
+        return cls(
+            generation_id=generation.generation_id,
+            status=generation.status,
+            result_image_key=generation.result_key,
+            result_image_url=result_url,
+            error_message=generation.error_message,
+            error_code=generation.error_code,
+            progress=generation.progress,
+            queue_position=generation.queue_position,
+            created_at=datetime.fromtimestamp(generation.created_at, UTC),
+            updated_at=datetime.fromtimestamp(generation.updated_at, UTC),
+        )

@@ -1,0 +1,68 @@
+"""What a route may ask for by annotating a parameter."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Header, Query, Request
+from redis.asyncio import Redis
+
+from api.services import Services
+from api.settings import Settings
+from api.shopper import Caller, Shopper
+from api.shops import ShopSettings
+from inference.blobs import BlobStore
+
+
+async def services(request: Request) -> Services:
+    found = request.app.state.services
+    assert isinstance(found, Services)
+    return found
+
+
+ServicesDep = Annotated[Services, Depends(services)]
+
+
+async def settings(shared: ServicesDep) -> Settings:
+    return shared.settings
+
+
+async def redis(shared: ServicesDep) -> Redis:
+    return shared.redis
+
+
+async def blobs(shared: ServicesDep) -> BlobStore:
+    return shared.blobs
+
+
+async def caller(request: Request, shared: ServicesDep) -> Caller:
+    return shared.doorkeeper.caller(request)
+
+
+CallerDep = Annotated[Caller, Depends(caller)]
+
+
+async def shop(asking: CallerDep) -> ShopSettings:
+    return asking.shop
+
+
+async def shopper(
+    request: Request,
+    shared: ServicesDep,
+    asking: CallerDep,
+    client_id: Annotated[
+        UUID | None, Query(description="Tells anonymous shoppers apart: made once in the browser and kept there.")
+    ] = None,
+    x_shopper_id: Annotated[
+        str | None, Header(description="In `api_key` mode: the shop's own id of its shopper, 1 to 255 characters.")
+    ] = None,
+) -> Shopper:
+    return shared.doorkeeper.shopper(asking, request, client_id)
+
+
+SettingsDep = Annotated[Settings, Depends(settings)]
+RedisDep = Annotated[Redis, Depends(redis)]
+BlobsDep = Annotated[BlobStore, Depends(blobs)]
+ShopDep = Annotated[ShopSettings, Depends(shop)]
+ShopperDep = Annotated[Shopper, Depends(shopper)]

@@ -1,0 +1,113 @@
+"""Who asks: a request -> its shop and its shopper, by the mode of the service."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from api import signature
+from api.errors import BadRequest, Unauthorised
+from api.shops import OPEN_SHOP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from fastapi import Request
+
+    from api.settings import Settings
+    from api.shops import ShopSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A shop, and whom it (or Shopify) says is asking; `customer_id` is empty when nobody vouches for the shopper."""
+
+    shop: ShopSettings
+    customer_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shopper:
+    """Keyed hashes of who generates, and of the network address that bounds the anonymous; None where not asked of."""
+
+    identity: str | None
+    address: str | None = None
+
+
+class Doorkeeper:
+    """Knows the shops and their secrets, and tells callers apart. Keeps identities only as hashes keyed by `key`."""
+
+    def __init__(self, settings: Settings, key: bytes) -> None:
+        self._settings = settings
+        self._key = key
+        shops = settings.shops or ((OPEN_SHOP,) if settings.mode == "open" else ())
+        self.shops = {shop.domain: shop for shop in shops}
+        self._api_keys = [(hashlib.sha256(key).digest(), shop) for shop in shops for key in shop.api_keys]
+        self._callers: dict[str, Callable[[Request], Caller]] = {
+            "open": self._anyone,
+            "api_key": self._key_holder,
+            "shopify": self._signed,
+        }
+
+    def caller(self, request: Request) -> Caller:
+        """The shop that asks.
+
+        Raises:
+            Unauthorised: no shop vouches for this request.
+        """
+        return self._callers[self._settings.mode](request)
+
+    def shopper(self, caller: Caller, request: Request, client_id: UUID | None) -> Shopper:
+        """Who generates: the customer the shop vouches for, else the client's own id within its address's cap.
+
+        Raises:
+            BadRequest: in `api_key` mode, when the shop's server does not say who its shopper is.
+        """
+        shop = caller.shop.domain
+        if caller.customer_id:
+            return Shopper(self._hash(shop, "customer", caller.customer_id))
+        if self._settings.mode == "api_key":
+            raise BadRequest("Name the shopper in the X-Shopper-Id header: 1 to 255 visible characters.")
+        anonymous = self._hash(shop, "anonymous", str(client_id)) if client_id else None
+        if self._settings.mode == "open":  # everyone shares the loopback address
+            return Shopper(anonymous or self._hash(shop, "anonymous", "here"))
+        return Shopper(anonymous, self._hash(shop, "address", self._address(request)))
+
+    def _anyone(self, _: Request) -> Caller:
+        return Caller(next(iter(self.shops.values())))
+
+    def _key_holder(self, request: Request) -> Caller:
+        offered = hashlib.sha256(request.headers.get("x-api-key", "").encode()).digest()
+        matching = [shop for digest, shop in self._api_keys if hmac.compare_digest(digest, offered)]
+        if not matching:
+            raise Unauthorised("Send a known API key in the x-api-key header.")
+        shopper_id = request.headers.get("x-shopper-id", "")
+        return Caller(matching[0], shopper_id if re.fullmatch(r"[!-~]{1,255}", shopper_id) else "")
+
+    def _signed(self, request: Request) -> Caller:
+        query = signature.verify(request.scope["query_string"], self._secrets_of, time.time())
+        return Caller(self.shops[query.shop], query.customer_id)
+
+    def _secrets_of(self, domain: str) -> tuple[bytes, ...]:
+        shop = self.shops.get(domain)
+        return shop.app_secrets if shop else ()
+
+    def _address(self, request: Request) -> str:
+        """The address Shopify saw, to the /64 for IPv6, of which one person has a whole one."""
+        seen = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",")]
+        index = 1 + self._settings.trusted_proxies
+        direct = request.client.host if request.client else ""
+        try:
+            address = ipaddress.ip_address(seen[-index] if len(seen) >= index else direct)
+        except ValueError:
+            return direct
+        return str(address if address.version == 4 else ipaddress.ip_network(f"{address}/64", strict=False))
+
+    def _hash(self, *parts: str) -> str:
+        return hmac.new(self._key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()
