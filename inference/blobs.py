@@ -1,0 +1,176 @@
+"""Photographs, garments and results by key: a local folder, or any object store that obstore speaks to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import mimetypes
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import AzureStore, GCSStore, LocalStore, S3Store, from_url
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from obstore.store import ObjectStore
+
+PHOTOS, RESULTS, UPLOADS, GARMENTS = "photos", "results", "tmp", "garments"
+"""First part of every key. The first two hold people's pictures, the third what they have not yet completed."""
+
+LONGEST_KEY = 512
+KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+UPLOAD_TERM_S = 3600.0
+STAGED = re.compile(r"#\d+$")  # what the local store appends to a file until it is whole
+
+
+class StorageError(RuntimeError):
+    """The store cannot be used; the message says what to do."""
+
+
+def check_key(key: str) -> str:
+    """The key itself, when plain: words of letters, digits, `.`, `_`, `-` between slashes, none starting with a dot.
+
+    Raises:
+        ValueError: it is not, so it could lead out of the store.
+    """
+    if len(key) > LONGEST_KEY or not KEY.fullmatch(key):
+        raise ValueError("A storage key is made of letters, digits, dots, dashes and underscores between slashes.")
+    return key
+
+
+def content_type(key: str) -> str:
+    """The media type that a key's ending names."""
+    return mimetypes.guess_type(key)[0] or "application/octet-stream"
+
+
+class BlobStore:
+    """Bytes by key. Every write is whole or absent, also when the writer is killed."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    @classmethod
+    def open(cls, url: str) -> BlobStore:
+        """The store at `file:///absolute/folder` (made when missing), `s3://`, `gs://` or `az://bucket/prefix`.
+
+        Credentials of the clouds come from their usual environment variables.
+
+        Raises:
+            StorageError: the address is none of these, or cannot be used.
+        """
+        parts = urlsplit(url)
+        try:
+            if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
+                return cls._open_folder(Path(unquote(parts.path)))
+            if parts.scheme in ("s3", "gs", "az") and parts.netloc:
+                return cls(from_url(url))
+        except (BaseError, OSError, ValueError) as error:
+            raise StorageError(f"The storage at {url} cannot be used: {str(error).splitlines()[0]}") from error
+        raise StorageError(f"Storage is file:///absolute/folder, s3://, gs:// or az://bucket/prefix, not {url!r}.")
+
+    @classmethod
+    def _open_folder(cls, folder: Path) -> BlobStore:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return cls(LocalStore(folder))
+
+    @property
+    def can_sign(self) -> bool:
+        """Whether `sign_get` works; a local folder's links are signed by the API."""
+        return isinstance(self._store, S3Store | GCSStore | AzureStore)
+
+    def sign_get(self, key: str, expires_in_s: float) -> str:
+        """A URL that anybody can read `key` at until it expires."""
+        assert isinstance(self._store, S3Store | GCSStore | AzureStore)
+        return obstore.sign(self._store, "GET", check_key(key), timedelta(seconds=expires_in_s))
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write `data`, over what was there."""
+        attributes = None if isinstance(self._store, LocalStore) else {"Content-Type": content_type(key)}
+        obstore.put(self._store, check_key(key), data, attributes=attributes)
+
+    def get(self, key: str) -> bytes:
+        """The bytes under `key`.
+
+        Raises:
+            FileNotFoundError: there are none.
+        """
+        return obstore.get(self._store, check_key(key)).bytes().to_bytes()
+
+    def size(self, key: str) -> int:
+        """The number of bytes under `key`.
+
+        Raises:
+            FileNotFoundError: there are none.
+        """
+        return obstore.head(self._store, check_key(key))["size"]
+
+    def exists(self, key: str) -> bool:
+        """Whether there are bytes under `key`."""
+        with contextlib.suppress(FileNotFoundError):
+            return self.size(key) >= 0
+        return False
+
+    def delete(self, key: str) -> None:
+        """Erase `key`; that it was not there is no error."""
+        with contextlib.suppress(FileNotFoundError):
+            obstore.delete(self._store, check_key(key))
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Erase every key below `prefix/`, and tell how many."""
+        return self.purge(prefix, older_than_s=-1.0)
+
+    def purge(self, prefix: str, older_than_s: float) -> int:
+        """Erase the keys below `prefix/` last written more than `older_than_s` ago, and tell how many.
+
+        What a killed writer left half-written goes too.
+        """
+        limit = datetime.fromtimestamp(time.time() - older_than_s, UTC)
+        self._purge_half_written(check_key(prefix), limit)
+        erased = 0
+        for page in obstore.list(self._store, prefix):
+            for meta in page:
+                if meta["last_modified"] < limit:
+                    self.delete(meta["path"])
+                    erased += 1
+        return erased
+
+    def _purge_half_written(self, prefix: str, limit: datetime) -> None:
+        root = self._store.prefix if isinstance(self._store, LocalStore) else None
+        for path in root.joinpath(prefix).rglob("*") if root else ():
+            with contextlib.suppress(FileNotFoundError):
+                if STAGED.search(path.name) and datetime.fromtimestamp(path.stat().st_mtime, UTC) < limit:
+                    path.unlink()
+
+    async def put_async(self, key: str, data: bytes) -> None:
+        await asyncio.to_thread(self.put, key, data)
+
+    async def get_async(self, key: str) -> bytes:
+        return await asyncio.to_thread(self.get, key)
+
+    async def size_async(self, key: str) -> int:
+        return await asyncio.to_thread(self.size, key)
+
+    async def exists_async(self, key: str) -> bool:
+        return await asyncio.to_thread(self.exists, key)
+
+    async def delete_async(self, key: str) -> None:
+        await asyncio.to_thread(self.delete, key)
+
+    async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> None:
+        """Write chunk by chunk, with little in memory; when `chunks` raises, nothing is written."""
+        async with obstore.open_writer_async(self._store, check_key(key)) as writer:
+            async for chunk in chunks:
+                await writer.write(chunk)
+
+
+def purge_personal(blobs: BlobStore, retention_s: float) -> int:
+    """Erase people's pictures past their term, and uploads nobody completed; tell how many."""
+    terms = {PHOTOS: retention_s, RESULTS: retention_s, UPLOADS: min(retention_s, UPLOAD_TERM_S)}
+    return sum(blobs.purge(prefix, term_s) for prefix, term_s in terms.items())
