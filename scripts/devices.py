@@ -1,0 +1,36 @@
+"""Which devices to run on, told without importing torch."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+import typer
+
+PATTERN = re.compile(r"cpu|cuda(:\d+(,\d+)*)?")
+
+
+def num_gpus() -> int:
+    """NVIDIA GPUs that the driver lists."""
+    if not shutil.which("nvidia-smi"):
+        return 0
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)  # noqa: S607
+    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+
+
+def parse_devices(text: str | None) -> list[str]:
+    """`cpu`, `cuda` (every GPU), `cuda:0` or `cuda:0,1`; without text every GPU, else the CPU.
+
+    Raises:
+        typer.BadParameter: the text is none of these.
+    """
+    gpus = [f"cuda:{index}" for index in range(num_gpus())]
+    if text is None:
+        return gpus or ["cpu"]
+    if not PATTERN.fullmatch(text):
+        raise typer.BadParameter(f"--device takes cpu, cuda, cuda:0 or cuda:0,1, not {text!r}.")
+    if text == "cuda":
+        return gpus or ["cuda:0"]
+    kind, _, numbers = text.partition(":")
+    return [f"{kind}:{number}" for number in numbers.split(",")] if numbers else [kind]

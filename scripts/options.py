@@ -1,0 +1,28 @@
+"""Options that several commands share, and the settings that they make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from api.settings import Settings, load_settings
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
+Data = Annotated[Path | None, typer.Option(help="Folder for Redis, pictures and logs.")]
+Card = Annotated[str | None, typer.Option(help="Model card.")]
+Device = Annotated[
+    str | None, typer.Option(help="cpu, cuda, cuda:0 or cuda:0,1; by default every GPU, else cpu.")
+]
+
+
+def settings_with(**options: Any) -> Settings:
+    """The settings, with the command line's options over them where they were given."""
+    return load_settings(**{name: value for name, value in options.items() if value is not None})
+
+
+def uses_own_redis(settings: Settings) -> bool:
+    """Whether the server is the one that `serve` starts in the data folder."""
+    return settings.redis_url == f"unix://{settings.data}/redis.sock"
