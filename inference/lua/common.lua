@@ -1,0 +1,109 @@
+-- Put before every script. Times are seconds since the epoch; RQ is RQ's key prefix, OURS is ours.
+-- Keys are computed, not declared: Redis Cluster is not supported.
+local OURS = 'fitting-room'
+local MARGIN_S = 86400 -- a started job's score in RQ's registry is its lease plus this: RQ's own clean-up,
+-- which any reader of a count sets off and which refunds nothing, never comes before ours
+local RATE_WINDOW_S, RATE_SAMPLES = 600, 64
+local RQ_KEEPS = 10 -- results of a job, as RQ keeps
+
+local function job_key(id) return RQ .. ':job:' .. id end
+local function list_key(queue) return RQ .. ':queue:' .. queue end
+local function started_key(queue) return RQ .. ':wip:' .. queue end
+local function worker_key(worker) return RQ .. ':worker:' .. worker end
+local function text(seconds) return string.format('%.6f', seconds) end
+
+local function clock(given)
+  if given ~= '' then return tonumber(given) end
+  local time = redis.call('TIME')
+  return tonumber(time[1]) + tonumber(time[2]) / 1e6
+end
+
+-- Days since the epoch <-> a date of the proleptic Gregorian calendar, in UTC.
+local function date_of(days)
+  local z = days + 719468
+  local era = math.floor(z / 146097)
+  local doe = z - era * 146097
+  local yoe = math.floor((doe - math.floor(doe / 1460) + math.floor(doe / 36524) - math.floor(doe / 146096)) / 365)
+  local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
+  local mp = math.floor((5 * doy + 2) / 153)
+  local month = mp < 10 and mp + 3 or mp - 9
+  return yoe + era * 400 + (month <= 2 and 1 or 0), month, doy - math.floor((153 * mp + 2) / 5) + 1
+end
+
+local function days_of(year, month, day)
+  local y = month <= 2 and year - 1 or year
+  local era = math.floor(y / 400)
+  local yoe = y - era * 400
+  local doy = math.floor((153 * (month > 2 and month - 3 or month + 9) + 2) / 5) + day - 1
+  return era * 146097 + yoe * 365 + math.floor(yoe / 4) - math.floor(yoe / 100) + doy - 719468
+end
+
+-- As RQ writes times.
+local function iso(seconds)
+  local days = math.floor(seconds / 86400)
+  local year, month, day = date_of(days)
+  local rest = seconds - days * 86400
+  local hours = math.floor(rest / 3600)
+  local minutes = math.floor(rest / 60) % 60
+  return string.format('%04d-%02d-%02dT%02d:%02d:%09.6fZ', year, month, day, hours, minutes, math.floor(rest % 60 * 1e6) / 1e6)
+end
+
+-- The counter of this calendar month, and the seconds until the next.
+local function quota_of(shop, now)
+  local year, month = date_of(math.floor(now / 86400))
+  local key = string.format('%s:quota:%s:%04d-%02d', OURS, shop, year, month)
+  local next_year, next_month = year, month + 1
+  if next_month == 13 then next_year, next_month = year + 1, 1 end
+  return key, days_of(next_year, next_month, 1) * 86400 - now
+end
+
+local function changed(id) redis.call('PUBLISH', OURS .. ':changed:' .. id, '') end
+
+-- A reservation is kept or given back once: whoever comes second finds it settled.
+local function settle(id, verdict)
+  if redis.call('HSETNX', job_key(id), 'settled', verdict) == 0 or verdict == 'kept' then return end
+  local reserved = redis.call('HGET', job_key(id), 'reserved')
+  if not reserved then return end
+  reserved = cjson.decode(reserved)
+  for _, limit in ipairs(reserved.limits) do redis.call('ZREM', limit, id) end
+  if tonumber(redis.call('GET', reserved.quota) or '0') > 0 then redis.call('DECR', reserved.quota) end
+end
+
+-- The execution leaves every record that RQ keeps of it.
+local function end_execution(queue, id, execution, worker)
+  local composite = id .. ':' .. execution
+  redis.call('ZREM', started_key(queue), composite)
+  redis.call('DEL', RQ .. ':execution:' .. composite)
+  redis.call('ZREM', RQ .. ':executions:' .. id, execution)
+  redis.call('SREM', worker_key(worker) .. ':executions', composite)
+end
+
+local REGISTRIES = { finished = 'finished', failed = 'failed', stopped = 'failed', canceled = 'canceled' }
+
+-- The job reaches a final status of RQ's, with everything that follows from it. `fields`: name, value, ...
+local function conclude(queue, id, status, now, fields)
+  local key = job_key(id)
+  local ttl = tonumber(redis.call('HGET', key, status == 'finished' and 'result_ttl' or 'failure_ttl')) or 604800
+  redis.call('HSET', key, 'status', status, 'ended_at', iso(now), 'updated_at', text(now), unpack(fields))
+  redis.call('EXPIRE', key, ttl)
+  redis.call('ZADD', RQ .. ':' .. REGISTRIES[status] .. ':' .. queue, text(now + ttl), id)
+  settle(id, status == 'finished' and 'kept' or 'refunded')
+  if status == 'finished' then
+    redis.call('RPUSH', OURS .. ':finished:' .. queue, text(now))
+    redis.call('LTRIM', OURS .. ':finished:' .. queue, -RATE_SAMPLES, -1)
+    redis.call('EXPIRE', OURS .. ':finished:' .. queue, RATE_WINDOW_S)
+  end
+  redis.call('ZADD', OURS .. ':webhooks', text(now), id)
+  changed(id)
+end
+
+local CANCELLED = { 'error_code', 'CANCELLED', 'error_message', 'This generation was cancelled.' }
+
+-- What the API tells of a job, or nil when this shop has no such job.
+local function snapshot(id, shop)
+  local job = redis.call('HMGET', job_key(id), 'shop', 'status', 'submitted_at', 'updated_at', 'progress', 'result_key',
+    'error_code', 'error_message', 'origin')
+  if job[1] ~= shop then return nil end
+  job[9] = job[2] == 'queued' and redis.call('LPOS', list_key(job[9]), id) or false
+  return job
+end

@@ -1,0 +1,2 @@
+-- ARGV: id, shop.
+return snapshot(ARGV[1], ARGV[2])

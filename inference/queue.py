@@ -1,0 +1,138 @@
+"""The queue as the API sees it: submit, find, cancel, watch. Every change is one round trip and one transaction."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import RedisError
+
+from inference.jobs import Admission, Generation, GenerationRequest, Refusal, Submission
+from inference.records import generation, job_fields
+from inference.scripts import CHANGED, source
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from redis import Redis
+    from redis.asyncio import Redis as AsyncRedis
+
+RETRIES = 3  # how often a job outlives the worker that ran it
+JOB_TIMEOUT_S = 600
+LOOK_AGAIN_S = 2.0  # a change of place in the queue is not announced
+
+
+def count_ready_workers(redis: Redis) -> int:
+    """Workers that are alive and have their model loaded, for programs without an event loop."""
+    return int(redis.register_script(source("ready"))(args=[""]))
+
+
+class GenerationQueue:
+    """Generations of every card over one Redis 6.2 or newer (not Redis Cluster); the card names the RQ queue.
+
+    `clock`: seconds since the epoch, for tests; by default Redis's own clock decides, so that all machines agree.
+    """
+
+    def __init__(
+        self,
+        redis: AsyncRedis,
+        *,
+        max_length: int,
+        retention_s: int,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        self._redis = redis
+        self._max_length = max_length
+        self._retention_s = retention_s
+        self._clock = clock
+        self._submit = redis.register_script(source("submit"))
+        self._find = redis.register_script(source("find"))
+        self._cancel = redis.register_script(source("cancel"))
+        self._quota = redis.register_script(source("quota"))
+        self._ready = redis.register_script(source("ready"))
+
+    async def submit(
+        self, request: GenerationRequest, admission: Admission, *, idempotency: tuple[str, str] | None = None
+    ) -> Submission:
+        """Reserve what `admission` takes and queue the job, or refuse and take nothing.
+
+        `idempotency`: a key scoped to shop and shopper, and a digest of what was asked. The same pair answers with the
+        first generation, even when the queue is full; the same key with another digest is a conflict.
+        """
+        terms: dict[str, Any] = {
+            "limits": [
+                {"identity": limit.identity, "maximum": limit.maximum, "window_s": limit.window_s}
+                for limit in admission.limits
+            ],
+            "quota": admission.monthly_quota,
+        }
+        if idempotency is not None:
+            terms["idempotency"] = {"key": f"{admission.shop}:{idempotency[0]}", "digest": idempotency[1]}
+        fields = job_fields(request, timeout_s=JOB_TIMEOUT_S, retention_s=self._retention_s, retries=RETRIES)
+        reply = await self._submit(
+            args=[
+                self._now(),
+                request.generation_id,
+                request.card,
+                admission.shop,
+                self._max_length,
+                self._retention_s,
+                json.dumps(terms),
+                *(part for field in fields.items() for part in field),
+            ]
+        )
+        generation_id, refusal, retry_after_s = reply
+        return Submission(generation_id.decode(), Refusal(refusal.decode()) if refusal else None, retry_after_s)
+
+    async def find(self, generation_id: str, shop: str) -> Generation | None:
+        """The generation as it stands, or None when this shop has no such one."""
+        reply = await self._find(args=[generation_id, shop])
+        return generation(generation_id, reply) if reply else None
+
+    async def cancel(self, generation_id: str, shop: str) -> Generation | None:
+        """End a waiting generation now, a running one between two steps; what it took is given back.
+
+        Returns it as it stands then (a running one still runs), or None when this shop has no such one.
+        """
+        reply = await self._cancel(args=[self._now(), generation_id, shop])
+        return generation(generation_id, reply) if reply else None
+
+    async def watch(self, generation_id: str, shop: str) -> AsyncIterator[Generation]:
+        """The generation now and after every change, the final state last; nothing when this shop has no such one."""
+        told: Generation | None = None
+        async with self._redis.pubsub() as changes:
+            await changes.subscribe(CHANGED + generation_id)
+            while (found := await self.find(generation_id, shop)) is not None:
+                if found != told:
+                    yield found
+                    told = found
+                if found.status.is_final:
+                    return
+                await self._wait_for_change(changes)
+
+    async def _wait_for_change(self, changes: Any) -> None:
+        give_up_at = time.monotonic() + LOOK_AGAIN_S
+        while (left_s := give_up_at - time.monotonic()) > 0:
+            message = await changes.get_message(timeout=left_s)
+            if message is not None and message["type"] == "message":
+                return
+
+    async def quota_left(self, shop: str, monthly_quota: int) -> int:
+        """Generations this shop has left in this calendar month (UTC)."""
+        taken = await self._quota(args=[self._now(), shop])
+        return max(0, monthly_quota - int(taken))
+
+    async def ready_workers(self) -> int:
+        """Workers that are alive and have their model loaded."""
+        return int(await self._ready(args=[self._now()]))
+
+    async def ping(self) -> bool:
+        """Whether Redis answers."""
+        try:
+            return bool(await self._redis.ping())
+        except RedisError:
+            return False
+
+    def _now(self) -> str:
+        return "" if self._clock is None else repr(self._clock())

@@ -1,0 +1,22 @@
+"""The Lua scripts: every transition of a job is one of them, so that it happens wholly or not at all."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from rq.defaults import RQ_KEY_PREFIX
+
+FOLDER = Path(__file__).parent / "lua"
+
+CHANGED = "fitting-room:changed:"  # + generation id: a pub/sub channel
+READY = "fitting-room:ready"  # worker -> until when its word that the model is loaded is good
+WEBHOOKS = "fitting-room:webhooks"  # generation id -> when its webhook is due
+
+
+@cache
+def source(name: str) -> str:
+    """The script `name` with what all of them share."""
+    return (
+        f"local RQ = '{RQ_KEY_PREFIX}'\n" + (FOLDER / "common.lua").read_text() + (FOLDER / f"{name}.lua").read_text()
+    )
