@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -29,6 +29,10 @@ class Model(BaseModel):
 
 class Reply(Model):
     model_config = ConfigDict(validate_by_name=True)
+
+    def wire(self) -> dict[str, Any]:
+        """As JSON types."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 class CreditsReply(Reply):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import http
+import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fastapi import FastAPI, Request
+
+log = logging.getLogger(__name__)
 
 
 class ErrorReply(BaseModel):
@@ -105,6 +109,17 @@ class TooManyRequests(ApiError):
     example = "Too many uploads. Please try again in 5 minutes."
 
 
+class Unavailable(ApiError):
+    """Redis does not answer."""
+
+    status = 503
+    code = "UNAVAILABLE"
+    example = "The fitting room is away for a moment. Please try again."
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, headers={"Retry-After": "5"})
+
+
 class NotReady(ApiError):
     status = 503
     code = "NOT_READY"
@@ -133,6 +148,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(RedisError, _redis_error)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -152,6 +168,11 @@ async def _validation_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     refusal = BadRequest(_sentence(error.errors()))
     return JSONResponse(refusal.body(), refusal.status)
+
+
+async def _redis_error(request: Request, error: Exception) -> JSONResponse:
+    log.error("Redis failed a request: %s", error)
+    return await _api_error(request, Unavailable())
 
 
 async def _unexpected(_: Request, __: Exception) -> JSONResponse:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,7 @@ def _kept(path: Path) -> str:
     """The secret in `path`, made when missing; of processes that start together the first one's counts."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"secret.{os.getpid()}")
+        draft = path.with_name(f"secret.{secrets.token_hex(8)}")
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_hex(32))
         try:

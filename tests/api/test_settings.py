@@ -1,0 +1,117 @@
+"""Settings: where they come from, and what refuses to start."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from api.secret import signing_key
+from api.settings import ENV_PREFIX, InvalidSettings, Settings, load_settings
+from api.settings_table import settings_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHOP = {"domain": "demo.myshopify.com", "app_secret_envs": ["DEMO_SECRET"], "api_key_envs": ["DEMO_KEY"]}
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DEMO_SECRET", "hush")
+    monkeypatch.setenv("DEMO_KEY", "key")
+
+
+def test_without_any_setting_it_is_open_on_loopback(tmp_path: Path) -> None:
+    settings = load_settings()
+    assert (settings.mode, settings.host, settings.weekly_limit) == ("open", "127.0.0.1", 10)
+    assert settings.redis_url == f"unix://{tmp_path}/data/redis.sock"
+
+
+def test_the_environment_wins_over_the_file_and_the_command_line_over_both(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "fitting-room.toml").write_text('port = 1\nweekly_limit = 1\ncard = "file"\n')
+    monkeypatch.setenv("FITTING_ROOM_PORT", "2")
+    monkeypatch.setenv("FITTING_ROOM_WEEKLY_LIMIT", "2")
+    settings = load_settings(port=3)
+    assert (settings.port, settings.weekly_limit, settings.card) == (3, 2, "file")
+
+
+def test_shops_come_from_the_named_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "shops.toml"
+    path.write_text(
+        'mode = "shopify"\npublic_url = "https://try.example"\n[[shops]]\ndomain = "Demo.myshopify.com"\n'
+        'app_secret_envs = ["DEMO_SECRET"]\nplan_expires = 2020-01-01T00:00:00Z\n'
+    )
+    monkeypatch.setenv("FITTING_ROOM_SETTINGS", str(path))
+    (shop,) = load_settings().shops
+    assert (shop.domain, shop.app_secrets, shop.plan_has_expired) == ("demo.myshopify.com", (b"hush",), True)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        ({"host": "0.0.0.0"}, "open mode listens only on loopback, not on 0.0.0.0"),
+        ({"host": "shop.example"}, "open mode listens only on loopback"),
+        ({"mode": "public"}, "mode: Input should be 'open', 'api_key' or 'shopify'"),
+        ({"nonsense": 1}, "nonsense is not a setting"),
+        ({"mode": "shopify"}, "shopify mode needs at least one [[shops]] table"),
+        ({"mode": "shopify", "shops": [SHOP]}, "shopify mode needs public_url"),
+        ({"shops": [SHOP, SHOP | {"domain": "b.example"}]}, "open mode has one shop"),
+        ({"mode": "api_key", "public_url": "https://a.b", "shops": [SHOP, SHOP]}, "repeated: demo.myshopify.com"),
+        (
+            {"mode": "api_key", "public_url": "https://a.b", "shops": [{"domain": "demo.example"}]},
+            "Shop demo.example needs api_key_envs in api_key mode",
+        ),
+        ({"shops": [SHOP | {"api_key_envs": ["ABSENT"]}]}, "the environment variable ABSENT is not set"),
+        ({"shops": [SHOP | {"domain": "a/../b"}]}, "shops.0.domain"),
+        ({"shops": [SHOP | {"webhook_url": "https://a.b"}]}, "needs both webhook_url and webhook_secret_env"),
+        ({"port": 70000}, "port: Input should be less than or equal to 65535"),
+    ],
+)
+def test_what_is_unsafe_or_unknown_refuses_to_start(overrides: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InvalidSettings) as refusal:
+        load_settings(**overrides)
+    assert sentence in str(refusal.value)
+
+
+def test_a_misspelt_variable_is_named_with_its_correction(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FITTING_ROOM_WEEKLY_LIMITS", "3")
+    with pytest.raises(InvalidSettings, match=r"Did you mean FITTING_ROOM_WEEKLY_LIMIT\?"):
+        load_settings()
+
+
+def test_a_named_file_that_is_missing_refuses_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FITTING_ROOM_SETTINGS", "absent.toml")
+    with pytest.raises(InvalidSettings, match=r"absent\.toml, which is not a file"):
+        load_settings()
+
+
+def test_a_malformed_file_refuses_to_start(tmp_path: Path) -> None:
+    (tmp_path / "fitting-room.toml").write_text("port = = 1")
+    with pytest.raises(InvalidSettings, match="cannot be read"):
+        load_settings()
+
+
+def test_secrets_never_show_in_the_settings_text() -> None:
+    assert "hidden-value" not in repr(load_settings(secret="hidden-value"))
+
+
+def test_processes_that_start_together_agree_on_one_private_secret(tmp_path: Path) -> None:
+    settings = load_settings(data=tmp_path / "new")
+    with ThreadPoolExecutor(8) as threads:
+        keys = set(threads.map(lambda _: signing_key(settings, "urls"), range(32)))
+    assert len(keys) == 1
+    assert (tmp_path / "new" / "secret").stat().st_mode & 0o777 == 0o600
+    assert signing_key(settings, "identities") not in keys
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["secret"]
+
+
+def test_the_table_has_a_described_row_for_every_setting() -> None:
+    table = settings_table()
+    for name, field in Settings.model_fields.items():
+        assert field.description
+        assert f"| `{name}` | `{ENV_PREFIX}{name.upper()}` |" in table
