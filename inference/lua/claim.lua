@@ -33,7 +33,7 @@ for q = 6, 5 + num_queues do
       batch = job[2] or ''
       local execution = ARGV[first_execution + #claimed - 1]
       start(queue, id, execution)
-      claimed[#claimed + 1] = { id, execution, job[3] or '', tonumber(job[4]) or 0 }
+      claimed[#claimed + 1] = { id, execution, job[3] or '', tonumber(job[4]) or 600 }
       if #claimed > num_executions then break end
     end
   end

@@ -1,16 +1,16 @@
 -- A worker is alive: renew its registration and the leases of what it runs, and write how far it is.
--- ARGV: now or '', worker, lease in seconds, seconds a silent worker stays registered, model loaded ('1' or ''),
+-- ARGV: now or '', worker, lease in seconds, seconds a silent worker stays registered,
 --   then for each job that runs: queue, id, execution, progress or ''
 -- Returns for each job 'held', 'cancel' (held, and to be stopped) or 'lost'; first whether the worker is still registered.
-local now, worker, lease, ttl, ready = clock(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+local now, worker, lease, ttl = clock(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local registered = redis.call('EXISTS', worker_key(worker))
 redis.call('HSET', worker_key(worker), 'last_heartbeat', iso(now))
 redis.call('EXPIRE', worker_key(worker), ttl)
 redis.call('EXPIRE', worker_key(worker) .. ':executions', MARGIN_S)
-if ready == '1' then redis.call('ZADD', OURS .. ':ready', text(now + lease), worker) end
+redis.call('ZADD', OURS .. ':ready', text(now + lease), worker)
 
 local verdicts = { tostring(registered) }
-for i = 6, #ARGV, 4 do
+for i = 5, #ARGV, 4 do
   local queue, id, execution, progress = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local composite = id .. ':' .. execution
   if not redis.call('ZSCORE', started_key(queue), composite) then

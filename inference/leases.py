@@ -1,0 +1,164 @@
+"""Who runs what, and until when: claims, their renewal, their end, and taking them back from the dead."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import uuid4
+
+from redis import Redis
+from rq.job import JobStatus
+from rq.results import Result
+
+from inference.jobs import ErrorCode, GenerationRequest
+from inference.records import UNCONNECTED
+from inference.scripts import source
+
+REACH = 64  # how far behind the head a batch looks for company
+RETURN, FAILURE = Result.Type.SUCCESSFUL, Result.Type.FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One job that this worker runs. `started_at` in seconds since the epoch."""
+
+    queue: str
+    generation_id: str
+    execution_id: str
+    request: GenerationRequest | None  # None when it is not a job of ours
+    timeout_s: int
+    started_at: float
+
+
+class Verdict(StrEnum):
+    """What a renewal says of a claim."""
+
+    HELD = "held"
+    CANCEL = "cancel"  # held, and to be stopped
+    LOST = "lost"  # someone else's now
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a claim ends: with the key of its picture, or an error; `details` are for the operator."""
+
+    result_key: str | None = None
+    error_code: ErrorCode | None = None
+    error_message: str = ""
+    details: str = ""
+
+    @property
+    def rq_status(self) -> JobStatus:
+        if self.error_code is None:
+            return JobStatus.FINISHED
+        return JobStatus.STOPPED if self.error_code is ErrorCode.CANCELLED else JobStatus.FAILED
+
+
+class Leases:
+    """Leases of `lease_s` seconds over one Redis. Every call is one script: it happens wholly or not at all.
+
+    Give it a client that does not repeat commands by itself: a repeated claim claims twice.
+    """
+
+    def __init__(self, redis: Redis, lease_s: float) -> None:
+        self.lease_s = lease_s
+        self._claim = redis.register_script(source("claim"))
+        self._pulse = redis.register_script(source("pulse"))
+        self._finish = redis.register_script(source("finish"))
+        self._reclaim = redis.register_script(source("reclaim"))
+        self._bury = redis.register_script(source("bury"))
+
+    def claim(self, worker: str, queues: Sequence[str], max_jobs: int) -> list[Claim]:
+        """The next job of the first queue that has one, with at most `max_jobs - 1` that can share its batch."""
+        executions = [uuid4().hex for _ in range(max_jobs)]
+        reply = self._claim(args=["", worker, self.lease_s, REACH, len(queues), *queues, *executions])
+        return [_claimed(reply[0].decode(), row) for row in reply[1:]]
+
+    def pulse(
+        self, worker: str, ttl_s: int, running: Mapping[Claim, float | None]
+    ) -> tuple[bool, dict[Claim, Verdict]]:
+        """Renew the worker and what it runs; write the progress (0 to 1) that is not None.
+
+        Returns whether the worker was still registered, and what has become of each claim.
+        """
+        jobs: list[str | float] = []
+        for claim, progress in running.items():
+            jobs += [claim.queue, claim.generation_id, claim.execution_id, "" if progress is None else progress]
+        registered, *verdicts = self._pulse(args=["", worker, self.lease_s, ttl_s, *jobs])
+        told = {claim: Verdict(verdict.decode()) for claim, verdict in zip(running, verdicts, strict=True)}
+        return registered == b"1", told
+
+    def finish(self, worker: str, claim: Claim, ending: Ending) -> bool:
+        """End a claim; False when its lease was lost, and with it the right to say how the job ended."""
+        ended_at = time.time()
+        fields = _present(
+            progress="1" if ending.error_code is None else None,
+            result_key=ending.result_key,
+            error_code=ending.error_code,
+            error_message=ending.error_message or None,
+        )
+        result = _result(worker, claim, ending, ended_at)
+        status = ending.rq_status.value
+        took_s = ended_at - claim.started_at
+        where = [claim.queue, claim.generation_id, claim.execution_id, worker, status, took_s]
+        args: list[Any] = ["", *where, len(fields), *fields, *result]
+        return bool(self._finish(args=args))
+
+    def hand_back(self, claim: Claim) -> None:
+        """Put a claim back at the front of its queue, at no cost to its retries."""
+        self._reclaim(args=["", "execution", 0, claim.queue, claim.generation_id, claim.execution_id])
+
+    def reclaim(self, worker: str, *, price: int) -> list[str]:
+        """Take back all that `worker` runs, at `price` retries each; ids of those that wait again."""
+        return [waiting.decode() for waiting in self._reclaim(args=["", "worker", price, worker])]
+
+    def sweep(self, queues: Sequence[str]) -> list[str]:
+        """Take back every claim whose lease is over, at one retry each; ids of those that wait again."""
+        return [waiting.decode() for waiting in self._reclaim(args=["", "expired", 1, *queues])]
+
+    def bury(self, worker: str, queues: Sequence[str]) -> bool:
+        """Remove the registration of a worker that is gone; whether it ever had its model loaded."""
+        return bool(self._bury(args=[worker, *queues]))
+
+
+def _claimed(queue: str, row: Sequence[Any]) -> Claim:
+    generation_id, execution_id, request, timeout_s = row
+    return Claim(
+        queue=queue,
+        generation_id=generation_id.decode(),
+        execution_id=execution_id.decode(),
+        request=_readable(request),
+        timeout_s=timeout_s,
+        started_at=time.time(),
+    )
+
+
+def _readable(request: bytes) -> GenerationRequest | None:
+    try:
+        return GenerationRequest.from_json(request.decode())
+    except (TypeError, ValueError):
+        return None
+
+
+def _present(**values: str | None) -> list[str]:
+    return [part for name, value in values.items() if value is not None for part in (name, value)]
+
+
+def _result(worker: str, claim: Claim, ending: Ending, ended_at: float) -> list[Any]:
+    """RQ's own record of a result, flat."""
+    result = Result(
+        job_id=claim.generation_id,
+        type=RETURN if ending.error_code is None else FAILURE,
+        connection=UNCONNECTED,
+        return_value=ending.result_key,
+        exc_string=ending.details or ending.error_message or None,
+        worker_name=worker,
+        execution_id=claim.execution_id,
+        execution_started_at=datetime.fromtimestamp(claim.started_at, UTC),
+        execution_ended_at=datetime.fromtimestamp(ended_at, UTC),
+    )
+    return [part for field in result.serialize().items() for part in field]

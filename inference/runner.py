@@ -1,0 +1,183 @@
+"""One claimed batch from stored photographs to stored pictures, each job with an ending of its own."""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import traceback
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from inference import pictures
+from inference.batching import Batch, DeviceLostError, Generator
+from inference.jobs import ErrorCode, GenerationError, GenerationRequest
+from inference.leases import Claim, Ending, Leases, Verdict
+from inference.patience import patiently
+from models.base import TryOnInputs
+
+if TYPE_CHECKING:
+    from inference.pulse import Pulse
+    from models.base import Image
+
+NO_PHOTO = GenerationError(ErrorCode.PHOTO_UNUSABLE, "Your photograph can't be read any more. Please upload it again.")
+NO_GARMENT = GenerationError(
+    ErrorCode.GARMENT_UNUSABLE, "The picture of this product can't be read. Please choose another product."
+)
+CANCELLED = Ending(error_code=ErrorCode.CANCELLED, error_message="This generation was cancelled.")
+STDERR = 2
+SENTENCE = "The picture could not be made. Please try again."
+
+logger = logging.getLogger(__name__)
+
+
+class Blobs(Protocol):
+    """Bytes by key."""
+
+    def get(self, key: str) -> bytes:
+        """Raises FileNotFoundError when there are none."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write all or nothing."""
+
+
+def result_key(request: GenerationRequest) -> str:
+    """Where the picture goes. A second run of the same job writes the same bytes to the same place."""
+    return f"results/{request.shop}/{request.generation_id}.png"
+
+
+class Runner:
+    """Runs claims of one worker, and ends every one: finished, failed, or handed back when `stopping()`."""
+
+    def __init__(
+        self,
+        worker: str,
+        generator: Generator,
+        blobs: Blobs,
+        leases: Leases,
+        pulse: Pulse,
+        stopping: Callable[[], bool],
+    ) -> None:
+        self._worker = worker
+        self._generator = generator
+        self._blobs = blobs
+        self._leases = leases
+        self._pulse = pulse
+        self._stopping = stopping
+        self._open: set[Claim] = set()
+
+    def run(self, claims: Sequence[Claim]) -> None:
+        """Run claims with one batch key. When the batch raises, each runs alone, so that the guilty one fails alone.
+
+        Raises:
+            DeviceLostError: this process can make no more pictures; the open claims are for others.
+        """
+        self._pulse.hold(claims)
+        self._open = set(claims)
+        error = self._attempt(claims)
+        alone = [claim for claim in claims if claim in self._open]
+        if error is not None and len(claims) == 1:
+            self._fail(claims[0], error)
+        elif error is not None:
+            logger.warning("a batch of %d failed (%r); its jobs run one by one", len(claims), error)
+            for claim in alone:
+                self._run_alone(claim)
+
+    def _run_alone(self, claim: Claim) -> None:
+        if self._stopping():
+            patiently(lambda: self._leases.hand_back(claim))
+            self._close(claim)
+            return
+        error = self._attempt([claim])
+        if error is not None:
+            self._fail(claim, error)
+
+    def _attempt(self, claims: Sequence[Claim]) -> Exception | None:
+        # A watchdog that needs no interpreter: one long call into C or CUDA can be interrupted by nothing else.
+        deadline_s = max(claim.timeout_s for claim in claims)
+        faulthandler.dump_traceback_later(deadline_s, exit=True, file=STDERR)
+        try:
+            self._make(claims)
+        except DeviceLostError:
+            raise
+        except Exception as error:
+            return error
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+        return None
+
+    def _make(self, claims: Sequence[Claim]) -> None:
+        read = [(claim, inputs) for claim in claims if (inputs := self._read(claim)) is not None]
+        if not read:
+            return
+        batch_claims = [claim for claim, _ in read]
+        request = batch_claims[0].request
+        assert request is not None
+        batch = Batch([inputs for _, inputs in read], request.num_inference_steps, request.guidance_scale)
+        outcomes = self._generator.generate(
+            batch,
+            lambda fraction: self._pulse.progress(batch_claims, fraction),
+            lambda index: self._pulse.verdict(batch_claims[index]) is not Verdict.HELD,
+        )
+        for index, outcome in outcomes:
+            self._conclude(batch_claims[index], outcome)
+
+    def _read(self, claim: Claim) -> TryOnInputs | None:
+        """The claim's pictures; None when it ended here, alone."""
+        try:
+            if claim.request is None:
+                raise GenerationError(ErrorCode.INTERNAL, SENTENCE)
+            return TryOnInputs(
+                person=self._picture(claim.request.person_key, NO_PHOTO),
+                garment=self._picture(claim.request.garment_key, NO_GARMENT),
+                category=claim.request.category,
+                seed=claim.request.seed,
+            )
+        except GenerationError as error:
+            self._conclude(claim, error)
+        except Exception as error:
+            self._fail(claim, error)
+        return None
+
+    def _picture(self, key: str, otherwise: GenerationError) -> Image:
+        try:
+            data = self._blobs.get(key)
+        except FileNotFoundError:
+            raise otherwise from None
+        try:
+            return pictures.decode(data)
+        except (OSError, ValueError, SyntaxError):
+            raise otherwise from None
+
+    def _conclude(self, claim: Claim, outcome: Image | GenerationError) -> None:
+        if self._pulse.verdict(claim) is Verdict.CANCEL:
+            self._end(claim, CANCELLED)
+        elif isinstance(outcome, np.ndarray):
+            self._store(claim, outcome)
+        else:
+            self._end(claim, Ending(error_code=outcome.code, error_message=outcome.sentence))
+
+    def _store(self, claim: Claim, image: Image) -> None:
+        assert claim.request is not None
+        key = result_key(claim.request)
+        try:
+            self._blobs.put(key, pictures.encode(image))
+        except Exception as error:
+            self._fail(claim, error)
+        else:
+            self._end(claim, Ending(result_key=key))
+
+    def _fail(self, claim: Claim, error: Exception) -> None:
+        details = "".join(traceback.format_exception(error))
+        logger.error("generation %s failed\n%s", claim.generation_id, details)
+        self._end(claim, Ending(error_code=ErrorCode.INTERNAL, error_message=SENTENCE, details=details))
+
+    def _end(self, claim: Claim, ending: Ending) -> None:
+        if not patiently(lambda: self._leases.finish(self._worker, claim, ending)):
+            logger.warning("generation %s is another worker's now; its ending here is dropped", claim.generation_id)
+        self._close(claim)
+
+    def _close(self, claim: Claim) -> None:
+        self._open.discard(claim)
+        self._pulse.release(claim)

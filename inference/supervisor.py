@@ -1,0 +1,155 @@
+"""The workers' parent: starts them, sees one die, gives its jobs to the others at once, and starts another.
+
+It loads no model, so it lives when they run out of memory. When it dies too, the leases run out and the jobs go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from inference.children import spawn
+from inference.leases import Leases
+from inference.locks import AlreadyLockedError, lock_file
+from inference.webhooks import WebhookSender, WebhookTarget
+
+LOOK_EVERY_S = 0.02
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 30.0
+DRAIN_S = 60.0
+PURGE_EVERY_S = 3600.0
+
+logger = logging.getLogger(__name__)
+
+
+class SupervisorError(RuntimeError):
+    """The workers cannot be started; the message says what to do."""
+
+
+@dataclass
+class Seat:
+    """A place for one worker, say a device: `argv` runs it, given `--name NAME` in addition."""
+
+    argv: Sequence[str | Path]
+    log: Path
+    name: str = ""
+    process: subprocess.Popen[bytes] | None = None  # filled by Supervisor._fill, as what follows
+    pause_s: float = FIRST_PAUSE_S
+    start_again_at: float = 0.0
+
+
+class Supervisor:
+    """Runs one worker for each of `argvs` over `queues`; one supervisor a data folder (`folder`).
+
+    `webhooks`: shop -> target. `purge` is called at the start and every hour, in a thread of its own.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        folder: Path,
+        argvs: Sequence[Sequence[str | Path]],
+        queues: Sequence[str],
+        *,
+        webhooks: Mapping[str, WebhookTarget] | None = None,
+        purge: Callable[[], object] | None = None,
+    ) -> None:
+        self.seats = [Seat(argv, folder / "logs" / f"worker-{index}.log") for index, argv in enumerate(argvs)]
+        self._folder = folder
+        self._queues = queues
+        self._purge = purge
+        self._leases = Leases(redis, lease_s=0)
+        self._sender = WebhookSender(redis, webhooks or {})
+        self._dead: dict[str, Seat] = {}  # whose jobs are still to be taken back
+
+    def run(self, stop: threading.Event) -> None:
+        """Keep the workers alive until `stop` is set; then let them end their batches, and return.
+
+        Raises:
+            SupervisorError: another supervisor uses the folder.
+        """
+        try:
+            lock = lock_file(self._folder / "supervisor.lock", wait_s=5.0)
+        except AlreadyLockedError:
+            raise SupervisorError(f"Workers already run on {self._folder}: stop them, or take another.") from None
+        (self._folder / "logs").mkdir(exist_ok=True)
+        with contextlib.ExitStack() as stack:
+            stack.callback(os.close, lock)
+            stack.callback(self._sender.stop)
+            stack.callback(self._drain)
+            self._sender.start()
+            if self._purge is not None:
+                threading.Thread(target=_hourly, args=(self._purge, stop), name="purge", daemon=True).start()
+            while not stop.wait(LOOK_EVERY_S):
+                self._look()
+
+    def _look(self) -> None:
+        for seat in self.seats:
+            if seat.process is not None and seat.process.poll() is not None:
+                self._mourn(seat)
+            if seat.process is None and time.monotonic() >= seat.start_again_at:
+                self._fill(seat)
+        self._reclaim()
+
+    def _fill(self, seat: Seat) -> None:
+        seat.name = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+        with seat.log.open("ab") as log:
+            seat.process = spawn([*seat.argv, "--name", seat.name], log)
+
+    def _mourn(self, seat: Seat) -> None:
+        assert seat.process is not None
+        logger.warning("worker %s ended with %s; %s says why", seat.name, seat.process.returncode, seat.log)
+        seat.process = None
+        seat.pause_s = min(seat.pause_s * 2, LONGEST_PAUSE_S)
+        seat.start_again_at = time.monotonic() + seat.pause_s
+        self._dead[seat.name] = seat
+
+    def _reclaim(self) -> None:
+        for name, seat in list(self._dead.items()):
+            try:
+                reclaimed = self._leases.reclaim(name, price=1)
+                was_ready = self._leases.bury(name, self._queues)
+            except RedisError as error:
+                logger.warning("Redis did not answer the supervisor: %s", error)
+                return
+            del self._dead[name]
+            if was_ready:  # it can work: only one that never could is made to wait
+                seat.pause_s, seat.start_again_at = FIRST_PAUSE_S, 0.0
+            if reclaimed:
+                logger.warning("%d generation(s) of worker %s wait again", len(reclaimed), name)
+
+    def _drain(self) -> None:
+        running = [seat.process for seat in self.seats if seat.process is not None]
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        give_up_at = time.monotonic() + DRAIN_S
+        for process in running:
+            try:
+                process.wait(max(0.0, give_up_at - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._dead |= {seat.name: seat for seat in self.seats if seat.process is not None}
+        self._reclaim()
+
+
+def _hourly(call: Callable[[], object], stop: threading.Event) -> None:
+    while True:
+        try:
+            call()
+        except Exception:
+            logger.exception("the purge failed; it is tried again in an hour")
+        if stop.wait(PURGE_EVERY_S):
+            return

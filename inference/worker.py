@@ -1,0 +1,188 @@
+"""The worker: RQ's, but it moves jobs instead of popping them, runs them in batches, and holds them by leases.
+
+RQ's own success and failure handlers end a job in a transaction that cannot ask whether the job is still this
+worker's; here that question and the ending are one script, which leaves the same records that RQ would.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rq import Queue, SimpleWorker
+from rq.command import parse_payload
+from rq.exceptions import StopRequested
+from rq.job import Job
+from rq.utils import now
+from rq.worker import WorkerStatus
+from rq.worker_registration import clean_worker_registry, register
+
+from inference.batching import BatchPolicy, DeviceLostError, Generator, wait_for_company_s
+from inference.leases import Claim, Leases
+from inference.patience import AWAY, patiently
+from inference.pulse import Pulse
+from inference.runner import Blobs, Runner
+
+if TYPE_CHECKING:
+    pass
+
+LEASE_S = 15.0
+REGISTERED_S = 16  # RQ adds a minute; its socket timeout follows from it
+GOODBYE_S = 5.0  # patience with Redis of a worker that goes
+BLOCK_S, BLOCK_EACH_S = 1.0, 0.1  # waiting on one list, and on each of several in turn
+
+logger = logging.getLogger(__name__)
+
+
+def connect(redis_url: str, timeout_s: float = LEASE_S / 3) -> Redis:
+    """A client that repeats nothing by itself: a repeated claim would claim twice."""
+    return Redis.from_url(redis_url, retry=Retry(NoBackoff(), 0), socket_timeout=timeout_s)
+
+
+def run_worker(
+    redis_url: str,
+    name: str,
+    queues: Sequence[str],
+    generator: Generator,
+    blobs: Blobs,
+    *,
+    policy: BatchPolicy | None = None,
+    lease_s: float = LEASE_S,
+) -> None:
+    """Serve `queues` (names of cards) until SIGTERM or SIGINT, which lets the running batch end first.
+
+    `name` must be new; `generator` has its model loaded, for the worker counts as ready from here on.
+
+    Raises:
+        DeviceLostError: the device needs a new process; what ran here is left for the others.
+    """
+    names, rules = list(queues), policy or BatchPolicy()
+    worker = patiently(lambda: BatchWorker(names, name, redis_url, generator, blobs, rules, lease_s))
+    worker.work(logging_level="WARNING")
+    if worker.lost_device is not None:
+        raise worker.lost_device
+
+
+class BatchWorker(SimpleWorker):
+    """An RQ worker over one or more queues; `rq info`, `rq suspend` and RQ's commands work on it."""
+
+    def __init__(
+        self,
+        queues: list[str],
+        name: str,
+        redis_url: str,
+        generator: Generator,
+        blobs: Blobs,
+        policy: BatchPolicy,
+        lease_s: float,
+    ) -> None:
+        super().__init__(queues, name=name, connection=connect(redis_url), worker_ttl=REGISTERED_S)
+        self.lost_device: DeviceLostError | None = None
+        self._policy = policy
+        self._leases = Leases(connect(redis_url, lease_s / 3), lease_s)
+        self._pulse = Pulse(
+            self._leases, self.name, self.queue_names(), ttl_s=REGISTERED_S + 60, on_forgotten=self._register_again
+        )
+        self._runner = Runner(self.name, generator, blobs, self._leases, self._pulse, lambda: self._stop_requested)
+        self._claims: list[Claim] = []
+        self._claim_unanswered = False
+
+    def bootstrap(self, *args: Any, **kwargs: Any) -> None:
+        patiently(lambda: super(BatchWorker, self).bootstrap(*args, **kwargs))
+        self._pulse.start()
+
+    def heartbeat(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the pulse renews the registration, also while the device is busy."""
+
+    def check_for_suspension(self, burst: bool) -> None:
+        patiently(lambda: super(BatchWorker, self).check_for_suspension(burst))
+
+    def run_maintenance_tasks(self) -> None:
+        """RQ's, without its clean-up of started jobs, which knows nothing of refunds: the pulse sweeps those."""
+        patiently(self._clean_up)
+        self.last_cleaned_at = now()  # type: ignore[assignment]
+
+    def _clean_up(self) -> None:
+        for queue in self.queues:
+            clean_worker_registry(queue)
+            for registry in (queue.finished_job_registry, queue.failed_job_registry, queue.canceled_job_registry):
+                self.connection.zremrangebyscore(registry.key, 0, time.time())
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        """Wait for jobs and claim a batch; RQ is handed its first. None when there is none and RQ should end."""
+        idle_since = time.monotonic()
+        patiently(lambda: self.set_state(WorkerStatus.IDLE))
+        while not self._stop_requested:
+            self._claims = self._claim()
+            if self._claims:
+                first = self._claims[0]
+                return Job(first.generation_id, connection=self.connection), Queue(first.queue, self.connection)
+            if timeout is None or (max_idle_time is not None and time.monotonic() - idle_since > max_idle_time):
+                return None
+            self._wait()
+        raise StopRequested
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Run the claimed batch, of which `job` is the first."""
+        self._state = WorkerStatus.BUSY
+        try:
+            self._runner.run(self._claims)
+        except DeviceLostError as error:
+            self.lost_device = error
+            raise StopRequested from error
+
+    def handle_payload(self, message: dict[str, Any]) -> None:
+        """RQ's commands; one to stop a job reaches any member of the batch."""
+        payload = parse_payload(message)
+        if payload["command"] in ("stop-job", "stop-execution"):
+            self._pulse.cancel(payload["job_id"])
+        else:
+            super().handle_payload(message)  # type: ignore[no-untyped-call]
+
+    def teardown(self) -> None:
+        self._pulse.stop()
+        price = 0 if self.lost_device is None else 1
+        with contextlib.suppress(*AWAY):  # then the leases run out
+            patiently(lambda: self._leases.reclaim(self.name, price=price), GOODBYE_S)
+            patiently(lambda: self._leases.bury(self.name, self.queue_names()), GOODBYE_S)
+        self.unsubscribe()  # type: ignore[no-untyped-call]
+
+    def _shutdown(self) -> None:
+        self._stop_requested = True  # seen within a second when idle, else after the batch
+
+    def _claim(self) -> list[Claim]:
+        try:
+            if self._claim_unanswered:
+                self._leases.reclaim(self.name, price=0)
+            self._claim_unanswered = True
+            claims = self._leases.claim(self.name, self.queue_names(), self._policy.max_jobs)
+        except AWAY:
+            time.sleep(0.2)
+            return []
+        self._claim_unanswered = False
+        return claims
+
+    def _wait(self) -> None:
+        """Until a list has a job; moving its head onto itself waits for that and changes nothing."""
+        block_s = BLOCK_S if len(self.queues) == 1 else BLOCK_EACH_S
+        try:
+            for queue in self.queues:
+                if self.connection.blmove(queue.key, queue.key, block_s, "LEFT", "LEFT") is not None:  # type: ignore[arg-type]
+                    time.sleep(wait_for_company_s(self._policy, self.connection.llen(queue.key)))
+                    return
+        except AWAY:
+            time.sleep(0.2)
+
+    def _register_again(self) -> None:
+        with self.connection.pipeline() as pipeline:
+            pipeline.hset(self.key, mapping=self.serialize())
+            register(self, pipeline)
+            pipeline.execute()
