@@ -1,0 +1,160 @@
+"""Layers of paint: a figure wearing a garment, and a garment lying flat, each with exact labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.paperdoll import heads
+from models.paperdoll.dice import Dice
+from models.paperdoll.figures import Figure, arm_coverage, hand_coverage, trousers_coverage, trunk_coverage
+from models.paperdoll.garments import Cloth, Garment
+from models.paperdoll.geometry import BodyCoordinates, smoothstep
+from models.paperdoll.patterns import inside
+
+BACKGROUND, TORSO, LEFT_SLEEVE, RIGHT_SLEEVE, SKIN, TROUSERS, HEAD, HAND = range(8)
+NUM_LABELS = 8
+
+
+@dataclass(slots=True)
+class Canvas:
+    """`colours` `[B, 3, H, W]` in [0, 1] and the topmost `labels` `int64 [B, H, W]`."""
+
+    colours: Tensor
+    labels: Tensor
+
+    def lay(self, coverage: Tensor, colours: Tensor, label: int) -> None:
+        """Paint over with `coverage` `[B, H, W]`; `colours` broadcasts to `[B, 3, H, W]`."""
+        self.colours = torch.lerp(self.colours, colours.expand_as(self.colours), coverage[:, None])
+        self.labels = torch.where(coverage > 0.5, label, self.labels)
+
+    def darken(self, amount: Tensor) -> None:
+        """Darken what is already there, but for the background; `amount` `[B, H, W]` in [0, 1]."""
+        self.colours = self.colours * (1 - amount * (self.labels != BACKGROUND))[:, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A background for a figure; colours `[B, 3, 1, 1]`, the rest `[B, 1, 1]`."""
+
+    first: Tensor
+    second: Tensor
+    floor: Tensor
+    panel: Tensor
+    tilt: Tensor
+    floor_top: Tensor
+    panel_x: Tensor
+    panel_y: Tensor
+    panel_size: Tensor
+
+    @classmethod
+    def draw(cls, dice: Dice) -> Scene:
+        first = dice.colour((0, 1), (0, 0.5), (0.3, 1))
+        second = torch.where(dice.flag(0.5)[:, None], first * dice.uniform(0.65, 1.0)[:, None], dice.colour((0, 1), (0, 0.5), (0.3, 1)))
+        return cls(
+            first, second, dice.colour((0, 1), (0, 0.4), (0.2, 0.85)), dice.colour((0, 1), (0, 0.8), (0.2, 1)),
+            dice.uniform(-0.6, 0.6), torch.where(dice.flag(0.5), dice.uniform(0.5, 0.9), dice.uniform(2, 2)),
+            dice.uniform(-0.75, 0.75), dice.uniform(-0.8, 0.2), torch.where(dice.flag(0.45), dice.uniform(0.1, 0.24), dice.uniform(0, 0)),
+        )  # fmt: skip
+
+    def paint(self, grid: Tensor, pixel: float) -> Canvas:
+        x, y = grid[..., 0][None], grid[..., 1][None]
+        blend = (0.5 + 0.5 * (y + self.tilt * x)).clamp(0, 1)
+        canvas = Canvas(torch.lerp(self.first, self.second, blend[:, None]), torch.zeros_like(blend, dtype=torch.int64))
+        panel = torch.maximum((x - self.panel_x).abs() - self.panel_size, (y - self.panel_y).abs() - self.panel_size * 1.3)
+        canvas.lay(inside(panel, pixel) * (self.panel_size > 0), self.panel, BACKGROUND)
+        canvas.lay(inside(self.floor_top - y, pixel), self.floor, BACKGROUND)
+        return canvas
+
+
+def side_shade(across: Tensor, light: Tensor) -> Tensor:
+    """Brightness of a round thing at `across` in [-1, 1] (image left to right), lit from `light`, `[B, H, W]`."""
+    edge = across.clamp(-1.2, 1.2)
+    return 1 - 0.26 * edge.abs() ** 3 + 0.1 * light * edge
+
+
+def torso_shade(garment: Garment, body: BodyCoordinates, light: Tensor) -> Tensor:
+    """Side shading and folds of a worn torso: drag lines to the armpits, pleats where the hem is wide."""
+    u, v = body.u, body.v
+    drag = 0.045 * torch.sin(16 * v - 7 * u.abs()) * smoothstep(0.25, 0.9, u.abs()) * smoothstep(0.02, 0.25, v)
+    pleats = 0.35 * garment.flare * torch.sin(11 * u) * smoothstep(0.4, 1.05, v)
+    return side_shade(u / garment.ease, light) + drag + pleats
+
+
+def arm_shade(body: BodyCoordinates, k: int, light: Tensor, width: Tensor | float) -> Tensor:
+    """Side shading of an arm whose radius is `width` times the bare one, creased where the elbow bends."""
+    arm, s = body.arms[k], body.s[:, k]
+    bones = arm.joints.diff(dim=1)
+    bend = 1 - torch.cosine_similarity(bones[:, 0], bones[:, 1], dim=1)[:, None, None]
+    crease = 0.09 * bend.clamp(max=1) * torch.sin(26 * (s - 1)) * torch.exp(-(((s - 1) / 0.28) ** 2))
+    return side_shade(body.r[:, k] / width * arm.side, light) + crease * torch.as_tensor(width > 1.01)
+
+
+def paint_worn(figure: Figure, garment: Garment, scene: Scene, grid: Tensor, pixel: float) -> Canvas:
+    """The figure in the garment. `pixel`: the size of one in frame units."""
+    body = BodyCoordinates.of(figure.keypoints, grid)
+    cloth = Cloth.on(garment, body, pixel)
+    canvas = scene.paint(grid, pixel)
+    heads.lay_back_hair(canvas, figure, body, pixel, HEAD)
+    _lay_lower_body(canvas, figure, body, pixel)
+    canvas.lay(cloth.coverage[:, 0], cloth.colours[:, 0] * torso_shade(garment, body, figure.light)[:, None], TORSO)
+    heads.lay_head(canvas, figure, body, pixel, HEAD)
+    for k in (0, 1):
+        _lay_arm(canvas, figure, garment, cloth, body, grid, k, pixel)
+    canvas.colours = canvas.colours.clamp(0, 1)
+    return canvas
+
+
+def _lay_lower_body(canvas: Canvas, figure: Figure, body: BodyCoordinates, pixel: float) -> None:
+    shade = side_shade(body.u, figure.light)[:, None]
+    trousers, legs = trousers_coverage(body, figure.leg_length, pixel)
+    thigh = side_shade((body.u.abs() - 0.5) / 0.5, figure.light * 0)[:, None]
+    canvas.lay(legs, figure.skin * thigh, SKIN)
+    canvas.lay(trunk_coverage(body, pixel), figure.skin * shade, SKIN)
+    canvas.lay(trousers, figure.trousers * torch.where(body.v[:, None] > 1.05, thigh, shade), TROUSERS)
+    belt = inside((body.v - 0.825).abs() * 2.6 - 0.06, pixel / 0.25) * trousers * figure.belt
+    canvas.lay(belt, figure.trousers * 0.45, TROUSERS)
+    chin = torch.hypot(body.u / 0.42, (body.v * 2.6 + 0.42) / 0.24)
+    canvas.darken(0.22 * smoothstep(1.0, 0.4, chin) * (canvas.labels == SKIN))
+
+
+def _lay_arm(
+    canvas: Canvas, figure: Figure, garment: Garment, cloth: Cloth, body: BodyCoordinates, grid: Tensor, k: int, pixel: float
+) -> None:
+    near = (body.distance[:, k] - 1.0).clamp(min=0) * smoothstep(-0.1, 0.3, body.s[:, k]) + 3 * (body.s[:, k] < 0)
+    canvas.darken(0.3 * torch.exp(-near / 0.4))
+    skin = figure.skin * arm_shade(body, k, figure.light, 1.0)[:, None]
+    canvas.lay(arm_coverage(body, k, pixel), skin, SKIN)
+    canvas.lay(hand_coverage(body, grid, k, pixel), figure.skin * (1 - 0.12 * (body.r[:, k] / 0.8).abs().clamp(max=1) ** 2)[:, None], HAND)
+    shade = arm_shade(body, k, figure.light, garment.sleeve_ease)[:, None]
+    canvas.lay(cloth.coverage[:, 1 + k], cloth.colours[:, 1 + k] * shade, LEFT_SLEEVE + k)
+
+
+def dummy_keypoints(dice: Dice) -> Tensor:
+    """The body that a flat-lay is drawn on: straight, its arms held out, `[B, 12, 2]`."""
+    unit = dice.uniform(0.25, 0.31)[..., 0]
+    tilt, arm = dice.uniform(-0.052, 0.052)[..., 0], dice.uniform(0.3, 0.94)[..., 0]
+    widths = (1.0, 0.98, 0.95, 0.99)
+    points = [(sign * w + 0 * unit, 2.6 * v + 0 * unit) for w, v in zip(widths, (0.0, 0.28, 0.62, 1.0), strict=True) for sign in (-1, 1)]
+    for reach in (1.3, 2.6):
+        points += [(sign * (0.95 + reach * arm.sin()), 0.28 + reach * arm.cos()) for sign in (-1, 1)]
+    x, y = (torch.cat([point[k] for point in points], 1) * unit for k in (0, 1))
+    centre = torch.cat([dice.uniform(-0.05, 0.05), dice.uniform(-0.46, -0.28)], 2)
+    return torch.stack([x * tilt.cos() - y * tilt.sin(), x * tilt.sin() + y * tilt.cos()], -1) + centre
+
+
+def paint_flat(garment: Garment, keypoints: Tensor, ground: Tensor, grid: Tensor, pixel: float) -> Canvas:
+    """The garment lying on a plain ground, `ground` `[B, 1, 1]` its grey in [0, 1]."""
+    body = BodyCoordinates.of(keypoints, grid)
+    cloth = Cloth.on(garment, body, pixel)
+    canvas = Canvas(ground[:, None] + 0 * cloth.colours[:, 0], torch.zeros_like(body.u, dtype=torch.int64))
+    back = torch.maximum(body.u.abs() - 0.5, (body.v * 2.6 - 0.02 + 0.25 * (body.u / 0.5) ** 2).abs() - 0.2)
+    back = torch.maximum(back, -0.33 + 0.36 * ((body.u.abs() - 0.3) / 0.7).clamp(min=0) - body.v * 2.6)
+    canvas.lay(inside(back, pixel / 0.25), garment.colours[0] * 0.42, BACKGROUND)
+    canvas.lay(cloth.coverage[:, 0], cloth.colours[:, 0] * (1 - 0.06 * body.u[:, None].abs() ** 3), TORSO)
+    for k in (0, 1):
+        canvas.lay(cloth.coverage[:, 1 + k], cloth.colours[:, 1 + k], LEFT_SLEEVE + k)
+    canvas.colours = canvas.colours.clamp(0, 1)
+    return canvas
