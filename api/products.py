@@ -1,0 +1,138 @@
+"""Product and variant id -> garment picture and category, from a folder that is checked when the service starts."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from api.contract import ProductGid, VariantGid
+from api.errors import BadPhoto
+from api.photos import garment_picture
+from inference.blobs import GARMENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from inference.blobs import BlobStore
+
+EDITION = b"1"  # of what `garment_picture` makes: another edition, other keys
+
+
+class ProductsError(ValueError):
+    """The products folder cannot be used; the message has one line for each thing to mend."""
+
+
+class Entry(BaseModel):
+    """A table of `products.json`."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
+
+
+class Variant(Entry):
+    variant_id: VariantGid
+    title: str = Field(min_length=1)
+    image: str | None = None  # a path within the folder; the product's when absent
+
+
+class Product(Entry):
+    product_id: ProductGid
+    title: str = Field(min_length=1)
+    image: str  # a path within the folder
+    category: Literal["upper", "lower", "overall"]
+    variants: tuple[Variant, ...] = ()
+
+    @property
+    def images(self) -> Iterator[str]:
+        yield self.image
+        yield from (variant.image for variant in self.variants if variant.image)
+
+
+class ProductList(Entry):
+    products: tuple[Product, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Garment:
+    """What a generation needs of a product. `garment_key`: of its verified PNG in the store."""
+
+    garment_key: str
+    category: str
+
+
+class Products:
+    """The products of a folder, and where the store keeps their pictures."""
+
+    def __init__(self, folder: Path, products: tuple[Product, ...], keys: dict[str, str]) -> None:
+        self.folder = folder
+        self.all = products
+        self._by_id = {product.product_id: product for product in products}
+        self._keys = keys  # image path -> key in the store
+
+    @classmethod
+    def open(cls, folder: Path, blobs: BlobStore) -> Products:
+        """Read `folder/products.json`, check every picture, and put those that are new into the store.
+
+        Raises:
+            ProductsError: something in the folder cannot be used.
+        """
+        products = _read(folder / "products.json")
+        keys, problems = {}, _repeated(products)
+        for product in products:
+            for image in product.images:
+                try:
+                    keys[image] = _keep(folder, image, blobs)
+                except (BadPhoto, OSError, ValueError) as error:
+                    problems.append(f"{product.title}: the picture {image} cannot be used: {error}")
+        if problems:
+            raise ProductsError("\n".join(problems))
+        return cls(folder, products, keys)
+
+    async def find(self, product_id: str, variant_id: str | None) -> Garment | None:
+        """The garment of a product, or of one of its own variants; None when there is no such product or variant."""
+        product = self._by_id.get(product_id)
+        if product is None:
+            return None
+        image = product.image
+        if variant_id is not None:
+            variant = next((variant for variant in product.variants if variant.variant_id == variant_id), None)
+            if variant is None:
+                return None
+            image = variant.image or image
+        return Garment(self._keys[image], product.category)
+
+    def picture(self, image: str) -> Path | None:
+        """The file of a product's picture; None for any other file of the folder."""
+        return self.folder / image if image in self._keys else None
+
+
+def _read(path: Path) -> tuple[Product, ...]:
+    try:
+        return ProductList.model_validate_json(path.read_bytes()).products
+    except OSError as error:
+        raise ProductsError(f"{path} cannot be read. Set `products` to a folder that has a products.json.") from error
+    except ValidationError as error:
+        lines = [f"{path}: {'.'.join(map(str, line['loc']))}: {line['msg']}" for line in error.errors()]
+        raise ProductsError("\n".join(lines)) from None
+
+
+def _repeated(products: tuple[Product, ...]) -> list[str]:
+    ids = [product.product_id for product in products]
+    ids += [variant.variant_id for product in products for variant in product.variants]
+    return [f"{name} is there more than once." for name in sorted({name for name in ids if ids.count(name) > 1})]
+
+
+def _keep(folder: Path, image: str, blobs: BlobStore) -> str:
+    """The key of the verified picture, named after the bytes it came from: unchanged pictures are not read again."""
+    path = (folder / image).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise ValueError("it lies outside the folder.")
+    data = path.read_bytes()
+    key = f"{GARMENTS}/{hashlib.sha256(EDITION + data).hexdigest()}.png"
+    if not blobs.exists(key):
+        blobs.put(key, garment_picture(data).data)
+    return key
