@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rq import Worker as RqWorker
+from rq.job import Job
+from rq.registry import FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
+
+from inference.children import spawn
+from inference.jobs import Status
+from inference.supervisor import Supervisor, SupervisorError
+
+if TYPE_CHECKING:
+    import redis
+
+SHOP = "shop.example"
+SLOW = [pytest.mark.slow, pytest.mark.timeout(300)]
+Workshop = Any  # of conftest.py
+Supervise = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def supervise(workshop: Workshop, tmp_path: Path) -> Iterator[Supervise]:
+    """Start a supervisor process over `num_workers` fake workers; all are gone after the test."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(num_workers: int = 2, queues: str = "paperdoll", **options: object) -> subprocess.Popen[bytes]:
+        program = [sys.executable, str(Path(__file__).parent / "supervise.py")]
+        argv = workshop.argv(queues=queues, **options)
+        with (tmp_path / "supervisor.log").open("ab") as log:
+            where = [workshop.url, str(tmp_path / "data"), str(num_workers), queues, "--"]
+            processes.append(spawn([*program, *where, *argv], log, when_orphaned=signal.SIGKILL))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.wait(20)
+
+
+def busy_pids(client: redis.Redis) -> list[int]:
+    """Workers in mid-batch, as RQ tells them."""
+    return [worker.pid for worker in RqWorker.all(client) if worker.get_state() == "busy" and worker.pid]
+
+
+async def until_busy(client: redis.Redis, num_workers: int = 1) -> list[int]:
+    give_up_at = time.monotonic() + 15
+    while len(pids := busy_pids(client)) < num_workers:
+        assert time.monotonic() < give_up_at
+        await asyncio.sleep(0.005)
+    return pids
+
+
+def assert_all_done_once(workshop: Workshop, client: redis.Redis, jobs: list[str], queues: tuple[str, ...]) -> None:
+    """Every job has ended once, in RQ's records and ours, and nothing is left over."""
+    finished = [job for queue in queues for job in FinishedJobRegistry(queue, connection=client).get_job_ids()]
+    assert sorted(finished) == sorted(jobs)
+    for queue in queues:
+        assert FailedJobRegistry(queue, connection=client).get_job_ids() == []
+        assert StartedJobRegistry(queue, connection=client).get_job_count(cleanup=False) == 0
+        assert client.llen(f"rq:queue:{queue}") == 0
+    assert client.keys("rq:execution:*") == []
+    assert all(len(Job.fetch(job, connection=client).results()) == 1 for job in jobs)
+    assert all(workshop.blobs.exists(f"results/{SHOP}/{job}.png") for job in jobs)
+    assert workshop.taken() == (len(jobs), len(jobs))
+
+
+def recoveries_s(workshop: Workshop, kills: list[tuple[int, float]]) -> list[float]:
+    """For each job that a kill interrupted, the seconds until it ran again."""
+    runs = workshop.runs()
+    waits = []
+    for pid, killed_at in kills:
+        ended = {seed for run in runs if run.pid == pid and run.what == "end" for seed in run.seeds}
+        begun = {seed for run in runs if run.pid == pid and run.what == "begin" for seed in run.seeds}
+        for seed in begun - ended:
+            again = [run.at for run in runs if run.what == "begin" and seed in run.seeds and run.at > killed_at]
+            waits.append(min(again) - killed_at)
+    return waits
+
+
+async def kill_at_random(
+    client: redis.Redis, num_kills: int, every_s: float, choose: random.Random
+) -> list[tuple[int, float]]:
+    """kill -9 a random worker in mid-batch, again and again; which, and when."""
+    kills = []
+    for _ in range(num_kills):
+        await asyncio.sleep(every_s)
+        pid = choose.choice(await until_busy(client))
+        kills.append((pid, time.time()))
+        subprocess.run(["kill", "-9", str(pid)], check=False)
+    return kills
+
+
+@pytest.mark.parametrize(
+    ("num_jobs", "num_kills", "queues"),
+    [
+        pytest.param(60, 3, ("paperdoll",), id="bounded"),
+        pytest.param(40, 3, ("paperdoll", "other"), id="two queues, bounded"),
+        pytest.param(200, 10, ("paperdoll",), id="full", marks=[pytest.mark.slow, pytest.mark.timeout(300)]),
+        pytest.param(
+            200, 10, ("paperdoll", "other"), id="two queues", marks=[pytest.mark.slow, pytest.mark.timeout(300)]
+        ),
+    ],
+)
+async def test_kill_9_loses_nothing_and_repeats_nothing(
+    workshop: Workshop,
+    client: redis.Redis,
+    supervise: Supervise,
+    num_jobs: int,
+    num_kills: int,
+    queues: tuple[str, ...],
+) -> None:
+    jobs = [await workshop.submit(card=queues[i % len(queues)]) for i in range(num_jobs)]
+    supervise(2, ",".join(queues), num_steps=10, step_s=0.04, lease_s=10)
+    kills = await kill_at_random(client, num_kills, 0.7, random.Random(7))
+    states = await workshop.until_final(*jobs, within_s=120)
+    assert Counter(state.status for state in states) == {Status.COMPLETED: num_jobs}
+    assert_all_done_once(workshop, client, jobs, queues)
+    waits = sorted(recoveries_s(workshop, kills))
+    assert waits, "no kill met a batch"
+    p95 = waits[int(0.95 * (len(waits) - 1))]
+    print(f"{num_kills} kills, {len(waits)} jobs ran again: p50 {statistics.median(waits):.3f} s, p95 {p95:.3f} s")  # noqa: T201
+    assert p95 < 1.0
+
+
+async def test_when_the_supervisor_dies_too_the_jobs_run_again_within_two_leases(
+    workshop: Workshop, client: redis.Redis, supervise: Supervise, tmp_path: Path
+) -> None:
+    lease_s = 2.0
+    jobs = [await workshop.submit() for _ in range(4)]
+    supervisor = supervise(1, num_steps=100, step_s=0.1, lease_s=lease_s)
+    (pid,) = await until_busy(client)
+    workshop.start(lease_s=lease_s)  # as on another machine
+    while await workshop.queue.ready_workers() < 2:
+        await asyncio.sleep(0.05)
+    supervisor.kill()
+    subprocess.run(["kill", "-9", str(pid)], check=False)
+    killed_at = time.time()
+    states = await workshop.until_final(*jobs)
+    assert {state.status for state in states} == {Status.COMPLETED}
+    assert max(recoveries_s(workshop, [(pid, killed_at)])) < 2 * lease_s
+    assert_all_done_once(workshop, client, jobs, ("paperdoll",))
+
+
+async def test_no_worker_outlives_its_supervisor(workshop: Workshop, client: redis.Redis, supervise: Supervise) -> None:
+    jobs = [await workshop.submit() for _ in range(8)]
+    supervisor = supervise(1, num_steps=10, step_s=0.05)
+    (pid,) = await until_busy(client)
+    supervisor.kill()
+    give_up_at = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists():  # it ends its batch, and then itself
+        assert time.monotonic() < give_up_at
+        await asyncio.sleep(0.05)
+    states = [(await workshop.find(job)).status for job in jobs]
+    assert states == [Status.COMPLETED] * 4 + [Status.PENDING] * 4
+
+
+async def test_sigterm_drains_the_workers_and_leaves_the_rest_waiting(
+    workshop: Workshop, client: redis.Redis, supervise: Supervise
+) -> None:
+    jobs = [await workshop.submit() for _ in range(8)]
+    supervisor = supervise(1, num_steps=10, step_s=0.05)
+    await until_busy(client)
+    supervisor.terminate()
+    assert supervisor.wait(15) == 0
+    states = [(await workshop.find(job)).status for job in jobs]
+    assert states == [Status.COMPLETED] * 4 + [Status.PENDING] * 4
+    assert RqWorker.count(client) == 0
+
+
+async def test_a_dead_worker_leaves_no_registration(
+    workshop: Workshop, client: redis.Redis, supervise: Supervise
+) -> None:
+    supervise(1)
+    await workshop.submit()
+    (worker,) = await until_registered(client)
+    subprocess.run(["kill", "-9", str(worker.pid)], check=True)
+    give_up_at = time.monotonic() + 10
+    while worker.name in {each.name for each in RqWorker.all(client)}:
+        assert time.monotonic() < give_up_at
+        await asyncio.sleep(0.02)
+    (successor,) = await until_registered(client)
+    assert successor.name != worker.name
+
+
+async def until_registered(client: redis.Redis) -> list[RqWorker]:
+    give_up_at = time.monotonic() + 10
+    while not (workers := RqWorker.all(client)):
+        assert time.monotonic() < give_up_at
+        await asyncio.sleep(0.02)
+    return workers
+
+
+async def test_a_worker_that_never_gets_ready_is_started_again_ever_more_slowly(
+    client: redis.Redis, tmp_path: Path
+) -> None:
+    starts = tmp_path / "starts"
+    program = f"import time; open({str(starts)!r}, 'a').write(f'{{time.time()}}\\n'); raise SystemExit(1)"
+    stop = threading.Event()
+    supervisor = Supervisor(client, tmp_path / "data", [[sys.executable, "-c", program]], ["paperdoll"])
+    running = asyncio.ensure_future(asyncio.to_thread(supervisor.run, stop))
+    while not starts.exists() or len(starts.read_text().splitlines()) < 4:
+        await asyncio.sleep(0.05)
+    stop.set()
+    await running
+    at = [float(line) for line in starts.read_text().splitlines()]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(at)]
+    assert pauses[0] < pauses[1] < pauses[2]
+
+
+async def test_two_supervisors_never_share_a_folder(
+    client: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = threading.Event()
+    first = asyncio.ensure_future(asyncio.to_thread(Supervisor(client, tmp_path, [], []).run, stop))
+    await asyncio.sleep(0.2)
+    with pytest.raises(SupervisorError, match="already run"):
+        await asyncio.to_thread(Supervisor(client, tmp_path, [], []).run, threading.Event())
+    stop.set()
+    await first
+
+
+async def test_the_purge_runs_at_the_start_and_its_failure_is_no_failure_of_the_workers(
+    client: redis.Redis, tmp_path: Path
+) -> None:
+    stop, called = threading.Event(), threading.Event()
+
+    def purge() -> None:
+        called.set()
+        raise OSError("the store is away")
+
+    running = asyncio.ensure_future(asyncio.to_thread(Supervisor(client, tmp_path, [], [], purge=purge).run, stop))
+    assert await asyncio.to_thread(called.wait, 5)
+    await asyncio.sleep(0.1)
+    assert not running.done()
+    stop.set()
+    await running
