@@ -13,9 +13,7 @@ Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
 Data = Annotated[Path | None, typer.Option(help="Folder for Redis, pictures and logs.")]
 Card = Annotated[str | None, typer.Option(help="Model card.")]
-Device = Annotated[
-    str | None, typer.Option(help="cpu, cuda, cuda:0 or cuda:0,1; by default every GPU, else cpu.")
-]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:0 or cuda:0,1; by default every GPU, else cpu.")]
 
 
 def settings_with(**options: Any) -> Settings:

@@ -1,0 +1,134 @@
+"""`fitting-room doctor`: what is missing on this machine, each with its fix."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from rich.console import Console
+from rich.table import Table
+
+from api.settings import InvalidSettings, Settings, load_settings
+from inference.queue import GenerationQueue
+from inference.redis_server import RedisServerError, check_version, find_binary
+from models.catalog import CardError, load_card
+from scripts.devices import num_gpus
+from scripts.options import uses_own_redis
+
+MIN_FREE_GIB = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at; `fix` is empty when all is well."""
+
+    what: str
+    found: str
+    fix: str = ""
+
+
+def run(
+    ready: Annotated[bool, typer.Option("--ready", help="Only ask whether the running service has a worker.")] = False,
+) -> None:
+    """Say what is missing, with the fix. Ends with 1 when something is."""
+    findings = list(_service() if ready else _machine())
+    _show(findings)
+    missing = [finding.what for finding in findings if finding.fix]
+    print(json.dumps({"ok": not missing, "missing": missing}))
+    sys.exit(1 if missing else 0)
+
+
+def _show(findings: list[Finding]) -> None:
+    table = Table("", "what", "found", "fix", box=None)
+    for finding in findings:
+        table.add_row("[red]no[/]" if finding.fix else "[green]ok[/]", finding.what, finding.found, finding.fix)
+    Console().print(table)
+
+
+def _service() -> Iterator[Finding]:
+    settings = load_settings()
+    try:
+        num_workers = asyncio.run(_num_ready_workers(settings))
+    except RedisError:
+        yield Finding("Redis", "no answer", "Start the service: scripts/serve")
+        return
+    yield Finding("workers", f"{num_workers} ready", "" if num_workers else "Start one: fitting-room worker")
+
+
+async def _num_ready_workers(settings: Settings) -> int:
+    async with Redis.from_url(settings.redis_url, socket_timeout=5) as redis:
+        queue = GenerationQueue(redis, max_length=settings.max_queue_length, retention_s=settings.retention_s)
+        return await queue.ready_workers()
+
+
+def _machine() -> Iterator[Finding]:
+    yield _python()
+    yield _torch()
+    try:
+        settings = load_settings()
+    except InvalidSettings as error:
+        yield Finding("settings", "refused", str(error))
+        return
+    yield Finding("settings", f"{settings.mode} mode")
+    checks: tuple[Callable[[Settings], Finding], ...] = (_redis, _data_folder, _card)
+    for check in checks:
+        yield check(settings)
+
+
+def _python() -> Finding:
+    version = sys.version.split()[0]
+    return Finding("Python", version, "" if sys.version_info >= (3, 11) else "Install Python 3.11 or newer.")
+
+
+def _torch() -> Finding:
+    if importlib.util.find_spec("torch") is None:
+        return Finding("PyTorch", "missing", "Run scripts/setup")
+    import torch
+
+    if num_gpus() and not torch.cuda.is_available():
+        fix = "This build has no use of the GPU: remove .venv and run scripts/setup, and check the driver."
+        return Finding("PyTorch", f"{torch.__version__}, CPU only", fix)
+    devices = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return Finding("PyTorch", f"{torch.__version__} on {', '.join(devices) or 'the CPU'}")
+
+
+def _redis(settings: Settings) -> Finding:
+    try:
+        if uses_own_redis(settings):
+            return Finding("Redis", f"{find_binary().name}, started by scripts/serve")
+        check_version(settings.redis_url)
+    except RedisServerError as error:
+        return Finding("Redis", "unusable", str(error))
+    return Finding("Redis", "answers")
+
+
+def _data_folder(settings: Settings) -> Finding:
+    folder = settings.data
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(existing, os.W_OK):
+        return Finding("data folder", str(folder), f"Make {existing} writable, or choose another with --data.")
+    free_gib = shutil.disk_usage(existing).free / 2**30
+    fix = "" if free_gib >= MIN_FREE_GIB else f"Free some space: pictures want at least {MIN_FREE_GIB:.0f} GiB."
+    return Finding("data folder", f"{folder}, {free_gib:.0f} GiB free", fix)
+
+
+def _card(settings: Settings) -> Finding:
+    try:
+        card = load_card(settings.card)
+    except CardError as error:
+        return Finding("model card", settings.card, str(error))
+    for file in card.files:
+        path = card.folder / file.path
+        if not path.is_file() or path.stat().st_size != file.size:
+            return Finding("weights", f"{path} is missing or damaged", f"Restore it: git checkout -- {path}")
+    return Finding("weights", f"{card.title}, {sum(file.size for file in card.files) / 1e6:.1f} MB")

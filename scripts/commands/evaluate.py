@@ -1,0 +1,46 @@
+"""`fitting-room evaluate`: score a card on held-out pictures and say whether its bars are met."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from models.catalog import load_card
+from scripts.devices import parse_devices
+from scripts.options import Device
+
+
+def run(
+    card: Annotated[str, typer.Option(help="Model card.")] = "paperdoll",
+    device: Device = None,
+    seen: Annotated[int, typer.Option(min=1, help="Held-out figures in patterns of the training kinds.")] = 200,
+    unseen: Annotated[int, typer.Option(min=1, help="Held-out figures in patterns never trained on.")] = 100,
+    steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps instead of the card's.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Also write a PNG of person, garment, result and truth.")] = None,
+) -> None:
+    """Score a card on held-out figures and garments. The last line is one JSON object."""
+    import torch
+    from models.paperdoll.evaluation import contact_sheet, evaluate
+
+    from models.paperdoll.family import PaperDoll
+
+    chosen = load_card(card)
+    family = PaperDoll.load(chosen, chosen.folder, torch.device(parse_devices(device)[0]))
+    columns = (TextColumn("evaluate"), BarColumn(), TextColumn("{task.percentage:.0f}%"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("evaluate", total=1.0)
+        figures = evaluate(
+            family,
+            num_seen=seen,
+            num_unseen=unseen,
+            num_inference_steps=steps,
+            on_progress=lambda fraction: progress.update(task, completed=fraction),
+        )
+    if sheet is not None:
+        contact_sheet(family, sheet)
+    print(json.dumps(figures))

@@ -1,0 +1,106 @@
+"""`fitting-room serve`: Redis, the API and the workers, from one command to one Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import socket
+import threading
+
+import httpx
+import typer
+from rich.console import Console
+
+from api.settings import Settings, load_settings
+from inference.redis_server import check_version
+from scripts.commands.worker import NumWorkers
+from scripts.devices import parse_devices
+from scripts.options import Card, Data, Device, Host, Port, settings_with, uses_own_redis
+from scripts.service import Api, OwnRedis, Part, Workers
+from scripts.workers import supervisor, worker_argvs
+
+LOOK_EVERY_S = 0.2
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def run(
+    host: Host = None,
+    port: Port = None,
+    data: Data = None,
+    workers: NumWorkers = None,
+    card: Card = None,
+    device: Device = None,
+) -> None:
+    """Start the whole service on this machine; Ctrl-C ends all."""
+    settings = settings_with(host=host, port=_free_port(host, port), data=data, card=card)
+    argvs = worker_argvs(settings, parse_devices(device), workers)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    _log_to(settings)
+    with contextlib.ExitStack() as stack:
+        parts: list[Part] = []
+        if uses_own_redis(settings):
+            parts.append(stack.enter_context(OwnRedis(settings)))
+        check_version(settings.redis_url)
+        console.print("redis    ready")
+        api = stack.enter_context(Api(settings))
+        parts += [api, stack.enter_context(Workers(supervisor(settings, argvs)))]
+        _run_until(stop, parts, api, settings, len(argvs))
+        console.print("stopping: the pictures that are being made are finished first")
+
+
+def _run_until(stop: threading.Event, parts: list[Part], api: Api, settings: Settings, num_workers: int) -> None:
+    url = f"http://{settings.host}:{settings.port}"
+    news = [
+        ("/health/live", f"api      ready   {url}, its documentation at {url}/docs"),
+        (
+            "/health/ready",
+            f"worker   ready   {num_workers} x {settings.card}\n\nOpen {url} (logs: {settings.data}/logs)",
+        ),
+    ]
+    with httpx.Client(base_url=url, timeout=2, trust_env=False) as client:
+        while not stop.wait(LOOK_EVERY_S):
+            for part in parts:
+                part.keep()
+            while news and _answers(client, news[0][0]):
+                console.print(news.pop(0)[1])
+                api.has_been_ready = True
+
+
+def _answers(client: httpx.Client, path: str) -> bool:
+    with contextlib.suppress(httpx.HTTPError):
+        return client.get(path).is_success
+    return False
+
+
+def _free_port(host: str | None, port: int | None) -> int:
+    """The port to use; 0 becomes a free one, so that the API gets the same again when it is started again.
+
+    Raises:
+        typer.BadParameter: the port is taken.
+    """
+    wanted = load_settings(**{name: value for name, value in (("host", host), ("port", port)) if value is not None})
+    family = socket.AF_INET6 if ":" in wanted.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((wanted.host, wanted.port))
+        except OSError as error:
+            raise typer.BadParameter(
+                f"port {wanted.port} on {wanted.host}: {error.strerror}. Choose another --port."
+            ) from None
+        return int(probe.getsockname()[1])
+
+
+def _log_to(settings: Settings) -> None:
+    folder = settings.data / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    to_file = logging.FileHandler(folder / "serve.log")
+    to_console = logging.StreamHandler()
+    to_console.setLevel(logging.WARNING)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=[to_file, to_console]
+    )

@@ -1,0 +1,69 @@
+"""`fitting-room tryon`: one picture from two files, without a server."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from api.errors import ApiError
+from api.photos import garment_picture
+from inference import pictures
+from inference.batching import Batch
+from inference.jobs import CATEGORIES, GenerationError
+from models.base import Image, TryOnInputs
+from models.catalog import load_card
+from scripts.devices import parse_devices
+from scripts.options import Device
+
+Picture = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JPEG, PNG, WebP or HEIC.")]
+
+
+def run(
+    person: Picture,
+    garment: Picture,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where the PNG goes.")],
+    card: Annotated[str, typer.Option(help="Model card.")] = "paperdoll",
+    category: Annotated[str, typer.Option(help=f"One of {', '.join(CATEGORIES)}.")] = "upper",
+    seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same picture; random if not given.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps instead of the card's.")] = None,
+    device: Device = None,
+) -> None:
+    """Dress PERSON in GARMENT. The last line is one JSON object."""
+    from inference.engine import Engine
+
+    chosen_seed = secrets.randbelow(2**31) if seed is None else seed
+    try:
+        inputs = TryOnInputs(
+            person=_pixels(person),
+            garment=_pixels(garment),
+            category=category,
+            seed=chosen_seed,
+        )
+        started = time.perf_counter()
+        engine = Engine(load_card(card), parse_devices(device)[0])
+        loaded = time.perf_counter()
+        with Progress(console=Console(stderr=True)) as progress:
+            task = progress.add_task("denoising", total=1.0)
+            batch = Batch([inputs], steps, None)
+            [(_, outcome)] = engine.generate(
+                batch, lambda fraction: progress.update(task, completed=fraction), lambda _: False
+            )
+    except ApiError as error:
+        raise typer.BadParameter(error.message) from error
+    if isinstance(outcome, GenerationError):
+        raise typer.BadParameter(outcome.sentence)
+    output.write_bytes(pictures.encode(outcome))
+    seconds = {"load_s": round(loaded - started, 3), "generate_s": round(time.perf_counter() - loaded, 3)}
+    print(json.dumps({"output": str(output), "card": card, "seed": chosen_seed, **seconds}))
+
+
+def _pixels(path: Path) -> Image:
+    """The whole picture, upright and in sRGB: no crop, so that the result lies over the original."""
+    return pictures.decode(garment_picture(path.read_bytes()).data)

@@ -1,0 +1,46 @@
+"""`fitting-room worker`: the processes that make the pictures, one a device, under a supervisor."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from typing import Annotated
+
+import typer
+
+from api.settings import Settings
+from inference.blobs import BlobStore
+from inference.redis_server import check_version
+from inference.worker import run_worker
+from models.catalog import load_card
+from scripts.devices import parse_devices
+from scripts.options import Card, Data, Device, settings_with
+from scripts.workers import supervisor, worker_argvs
+
+Name = Annotated[str | None, typer.Option(help="Be one bare worker of this name, without a supervisor.")]
+NumWorkers = Annotated[int | None, typer.Option(min=1, help="Worker processes; one a device if not given.")]
+
+
+def run(
+    card: Card = None, device: Device = None, workers: NumWorkers = None, data: Data = None, name: Name = None
+) -> None:
+    """Make the pictures of one card until SIGTERM, which lets the running batches end first."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = settings_with(card=card, data=data)
+    check_version(settings.redis_url)
+    devices = parse_devices(device)
+    if name is not None:
+        _work(settings, devices[0], name)
+        return
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    supervisor(settings, worker_argvs(settings, devices, workers)).run(stop)
+
+
+def _work(settings: Settings, device: str, name: str) -> None:
+    from inference.engine import Engine  # torch: the supervisor lives without it
+
+    engine = Engine(load_card(settings.card), device)
+    run_worker(settings.redis_url, name, [settings.card], engine, BlobStore.open(settings.storage_url))

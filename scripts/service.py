@@ -1,0 +1,121 @@
+"""The parts of a whole service on one machine, each kept alive until the end."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import subprocess
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import Protocol, Self
+
+from api.settings import Settings
+from inference.children import spawn
+from inference.redis_server import RedisServer
+from inference.supervisor import Supervisor
+
+STOPPED_WITHIN_S = 15.0
+PAUSE_S = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+class ServiceError(RuntimeError):
+    """A part that cannot be kept alive; the message says what to do."""
+
+
+class Part(Protocol):
+    """Something that runs, and is looked at now and then."""
+
+    def keep(self) -> None:
+        """Start it again if it ended.
+
+        Raises:
+            ServiceError: it never came up.
+        """
+
+
+class OwnRedis:
+    """The Redis of the data folder. Started again, it has everything from its append-only file."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.data
+        self._server = RedisServer(self._folder)
+
+    def keep(self) -> None:
+        if self._server.process.poll() is not None:
+            logger.warning("Redis ended with %s; it is started again", self._server.process.returncode)
+            self._server.stop()
+            self._server = RedisServer(self._folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._server.stop()
+
+
+class Api:
+    """The API process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._argv = [sys.executable, "-m", "scripts.cli", "api", "--host", settings.host]
+        self._argv += ["--port", str(settings.port), "--data", str(settings.data), "--card", settings.card]
+        self.log = settings.data / "logs" / "api.log"
+        self.has_been_ready = False  # filled by whoever asks it
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            return spawn(self._argv, log)
+
+    def keep(self) -> None:
+        if self._process.poll() is None:
+            return
+        if not self.has_been_ready:
+            last_line = self.log.read_text(errors="replace").strip().rpartition("\n")[2]
+            raise ServiceError(f"The API did not start: {last_line or f'{self.log} may say why.'}")
+        logger.warning("the API ended with %s; it is started again", self._process.returncode)
+        time.sleep(PAUSE_S)
+        self._process = self._start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOPPED_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Workers:
+    """The supervisor in a thread of its own, which lives as long as the workers that it starts."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._stop = threading.Event()
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="supervisor")
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._supervisor.run(self._stop)
+        except Exception as error:
+            self._error = error
+
+    def keep(self) -> None:
+        if not self._thread.is_alive():
+            raise ServiceError(f"The workers' supervisor ended: {self._error}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stop.set()
+        self._thread.join()

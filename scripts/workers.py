@@ -1,0 +1,48 @@
+"""The supervisor of a machine's workers, made from the settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+
+from redis import Redis
+
+from api.settings import Settings
+from inference.blobs import BlobStore, purge_personal
+from inference.supervisor import Supervisor
+from inference.webhooks import WebhookTarget
+from models.catalog import load_card
+
+
+def worker_argvs(settings: Settings, devices: list[str], num_workers: int | None) -> list[list[str]]:
+    """A command for each worker, the devices dealt out in turn.
+
+    Raises:
+        models.catalog.CardError: there is no such card.
+    """
+    load_card(settings.card)
+    count = num_workers or len(devices)
+    if "cpu" in devices:
+        # Several processes with as many threads each as there are cores only get in each other's way.
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
+    common = [sys.executable, "-m", "scripts.cli", "worker", "--card", settings.card, "--data", str(settings.data)]
+    return [[*common, "--device", devices[index % len(devices)]] for index in range(count)]
+
+
+def supervisor(settings: Settings, argvs: list[list[str]]) -> Supervisor:
+    """Over the settings' Redis, store and webhooks; purges what has outlived its term."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    targets = {
+        shop.domain: WebhookTarget(shop.webhook_url, shop.webhook_secret)
+        for shop in settings.shops
+        if shop.webhook_url and shop.webhook_secret
+    }
+    return Supervisor(
+        Redis.from_url(settings.redis_url),
+        settings.data,
+        argvs,
+        [settings.card],
+        webhooks=targets,
+        purge=partial(purge_personal, BlobStore.open(settings.storage_url), settings.retention_s),
+    )

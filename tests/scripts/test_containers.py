@@ -1,0 +1,81 @@
+"""The container files cannot be built everywhere; what they name must exist, and they must lint."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from api.settings import ENV_PREFIX, FILE_VARIABLE, Settings, load_settings
+from scripts.cli import app
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = ROOT / "Dockerfile.gpu"
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
+OURS = [name for name, service in COMPOSE["services"].items() if "build" in service]
+
+
+def test_the_dockerfile_lints_clean() -> None:
+    hadolint = shutil.which("hadolint", path=str(Path(sys.executable).parent))
+    assert hadolint
+    said = subprocess.run([hadolint, str(DOCKERFILE)], capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stdout
+
+
+def test_everything_the_dockerfile_copies_exists() -> None:
+    copied = re.findall(r"^COPY (.+) \S+$", DOCKERFILE.read_text(), re.MULTILINE)
+    sources = [source for line in copied for source in line.split()]
+    assert {"pyproject.toml", "constraints.txt", "api", "inference", "models", "scripts"} <= set(sources)
+    assert [source for source in sources if not (ROOT / source).exists()] == []
+
+
+def test_the_image_holds_every_package_that_is_installed() -> None:
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]["include"]
+    for pattern in patterns:
+        package = pattern.removesuffix("*")
+        assert f"COPY {package} {package}\n" in DOCKERFILE.read_text()
+
+
+def test_the_image_does_not_run_as_root() -> None:
+    users = re.findall(r"^USER (\S+)$", DOCKERFILE.read_text(), re.MULTILINE)
+    assert users
+    assert users[-1] not in ("root", "0")
+
+
+@pytest.mark.parametrize("words", [*re.findall(r'\["(?:fitting-room", )?"([a-z]+)"', DOCKERFILE.read_text())])
+def test_commands_of_the_dockerfile_exist(words: str) -> None:
+    if words != "fitting-room":
+        assert words in {command.name for command in app.registered_commands}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_commands_and_files_of_compose_exist(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert (ROOT / service["build"]["dockerfile"]).is_file()
+    command, *options = service["command"]
+    said = subprocess.run(
+        [sys.executable, "-m", "scripts.cli", command, "--help"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert [option for option in options if option.startswith("--") and option not in said.stdout] == []
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_variables_of_compose_are_settings(name: str) -> None:
+    known = {f"{ENV_PREFIX}{field.upper()}" for field in Settings.model_fields} | {FILE_VARIABLE, "REDIS_URL"}
+    assert set(COMPOSE["services"][name]["environment"]) <= known
+
+
+def test_the_example_settings_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "fitting-room.example.toml").read_text()
+    for variable in re.findall(r"EXAMPLE_\w+", text):
+        monkeypatch.setenv(variable, "whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0")
+    monkeypatch.setenv(FILE_VARIABLE, str(ROOT / "fitting-room.example.toml"))
+    settings = load_settings()
+    assert settings.mode == "shopify"
+    assert [shop.domain for shop in settings.shops] == ["example.myshopify.com"]
