@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from inference.jobs import ErrorCode, Status
@@ -14,8 +15,21 @@ from inference.jobs import ErrorCode, Status
 if TYPE_CHECKING:
     from inference.jobs import Generation
 
-ProductGid = Annotated[str, StringConstraints(pattern=r"^gid://shopify/Product/[0-9]{1,20}$")]
-VariantGid = Annotated[str, StringConstraints(pattern=r"^gid://shopify/ProductVariant/[0-9]{1,20}$")]
+
+def _gid(kind: str, example: str) -> tuple[AfterValidator, WithJsonSchema]:
+    """How to check and to describe a Shopify id of this kind."""
+    pattern = f"^gid://shopify/{kind}/[0-9]{{1,20}}$"
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern[1:-1], value, re.ASCII):
+            raise ValueError(f"must look like {example}")
+        return value
+
+    return AfterValidator(check), WithJsonSchema({"type": "string", "pattern": pattern, "example": example})
+
+
+ProductGid = Annotated[str, *_gid("Product", "gid://shopify/Product/1001")]
+VariantGid = Annotated[str, *_gid("ProductVariant", "gid://shopify/ProductVariant/2001")]
 
 JOB_ID = "gen_0f3a5b1c9d2e4f60718293a4b5c6d7e8"
 PHOTO_ID = "photos/open.localhost/4f1c0a9be27d4c55.jpg"

@@ -8,11 +8,14 @@ from uuid import UUID
 from fastapi import Depends, Header, Query, Request
 from redis.asyncio import Redis
 
+from api.links import Links
+from api.products import Products
 from api.services import Services
 from api.settings import Settings
 from api.shopper import Caller, Shopper
 from api.shops import ShopSettings
 from inference.blobs import BlobStore
+from inference.queue import GenerationQueue
 
 
 async def services(request: Request) -> Services:
@@ -34,6 +37,19 @@ async def redis(shared: ServicesDep) -> Redis:
 
 async def blobs(shared: ServicesDep) -> BlobStore:
     return shared.blobs
+
+
+async def links(request: Request, shared: ServicesDep) -> Links:
+    """Signed links at the public address, or without one at the address this request came to."""
+    return shared.links if shared.settings.public_url else shared.links.at(str(request.base_url))
+
+
+async def products(shared: ServicesDep) -> Products:
+    return shared.products
+
+
+async def queue(shared: ServicesDep) -> GenerationQueue:
+    return shared.queue
 
 
 async def caller(request: Request, shared: ServicesDep) -> Caller:
@@ -63,6 +79,9 @@ async def shopper(
 
 SettingsDep = Annotated[Settings, Depends(settings)]
 RedisDep = Annotated[Redis, Depends(redis)]
+QueueDep = Annotated[GenerationQueue, Depends(queue)]
+LinksDep = Annotated[Links, Depends(links)]
+ProductsDep = Annotated[Products, Depends(products)]
 BlobsDep = Annotated[BlobStore, Depends(blobs)]
 ShopDep = Annotated[ShopSettings, Depends(shop)]
 ShopperDep = Annotated[Shopper, Depends(shopper)]

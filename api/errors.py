@@ -70,6 +70,12 @@ class Forbidden(ApiError):
     example = "This server answers only pages of this machine."
 
 
+class LinkInvalid(ApiError):
+    status = 403
+    code = "LINK_INVALID"
+    example = "This link has expired. Please ask for a new one."
+
+
 class NotFound(ApiError):
     status = 404
     code = "NOT_FOUND"
@@ -79,6 +85,11 @@ class NotFound(ApiError):
 class PhotoNotFound(NotFound):
     code = "IMAGE_NOT_FOUND"
     example = "User image not found"
+
+
+class UploadNotFound(NotFound):
+    code = "UPLOAD_NOT_FOUND"
+    example = "This upload is unknown, too old or already completed. Please send the photograph again."
 
 
 class ProductNotFound(NotFound):

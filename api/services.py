@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
+from redis.asyncio import BlockingConnectionPool, Redis
+
+from api.links import Links
+from api.products import Products
+from api.secret import signing_key
+from api.shopper import Doorkeeper
+from inference.blobs import BlobStore
+from inference.queue import GenerationQueue
+
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
+    from collections.abc import AsyncIterator
 
     from api.settings import Settings
-    from api.shopper import Doorkeeper
-    from inference.blobs import BlobStore
+
+NUM_CONNECTIONS = 32
+PATIENCE_S = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,4 +30,34 @@ class Services:
     settings: Settings
     doorkeeper: Doorkeeper
     redis: Redis
+    queue: GenerationQueue
+    streams: GenerationQueue  # over connections of its own: each open event stream holds one
     blobs: BlobStore
+    links: Links
+    products: Products
+    credits: dict[str, tuple[float, bool]] = field(default_factory=dict)  # shop -> until when, allowed
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Everything the routes share; its Redis connections end with the context.
+
+    Raises:
+        StorageError: the pictures' store cannot be used.
+        ProductsError: something in the products folder cannot be used.
+        ProductsError: the products folder cannot be used.
+    """
+    blobs = BlobStore.open(settings.storage_url)
+    pool = BlockingConnectionPool.from_url(settings.redis_url, max_connections=NUM_CONNECTIONS, timeout=PATIENCE_S)
+    async with Redis.from_pool(pool) as redis, Redis.from_url(settings.redis_url) as streaming:
+        queue_over = partial(GenerationQueue, max_length=settings.max_queue_length, retention_s=settings.retention_s)
+        yield Services(
+            settings=settings,
+            doorkeeper=Doorkeeper(settings, signing_key(settings, "identities")),
+            redis=redis,
+            queue=queue_over(redis),
+            streams=queue_over(streaming),
+            blobs=blobs,
+            links=Links(blobs, signing_key(settings, "links"), settings.url_ttl_s, settings.public_url.rstrip("/")),
+            products=Products.open(settings.products, blobs),
+        )

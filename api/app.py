@@ -1,0 +1,46 @@
+"""create_app(settings): wiring and lifespan, nothing else."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from api import errors
+from api.access_log import AccessLog
+from api.loopback import LoopbackOnly
+from api.openapi import describe
+from api.routes import demo, fitting_room, generations, operations, storage, uploads
+from api.services import open_services
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from api.settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service as an ASGI application."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_services(settings) as services:
+            app.state.services = services
+            yield
+
+    app = FastAPI(
+        title="Fitting Room",
+        version="1.0.0",
+        lifespan=lifespan,
+    )
+    errors.install(app)
+    for routes in (fitting_room, uploads, generations, storage, operations):
+        app.include_router(routes.router)
+    if settings.mode == "open":
+        app.include_router(demo.router)
+        app.add_middleware(LoopbackOnly)
+    app.add_middleware(AccessLog)
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]
+    return app

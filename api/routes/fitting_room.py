@@ -1,0 +1,128 @@
+"""The shopper's question: may I, and please do."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Response
+from redis.exceptions import RedisError
+
+from api.admission import Blocked, admission, blocked, blocked_replies
+from api.contract import BlockCode, CreditsReply, TryOn, TryOnReply
+from api.dependencies import ServicesDep, ShopDep, ShopperDep
+from api.errors import (
+    BadRequest,
+    IdempotencyKeyReused,
+    PhotoNotFound,
+    ProductNotFound,
+    TooLarge,
+    Unauthorised,
+    Unavailable,
+    replies,
+)
+from api.services import Services
+from api.shops import ShopSettings
+from api.small_body import SmallBody
+from inference.blobs import PHOTOS, check_key
+from inference.jobs import Admission, GenerationRequest, Refusal, new_generation_id
+
+log = logging.getLogger(__name__)
+router = APIRouter(prefix="/public", tags=["Fitting room"], route_class=SmallBody)
+
+CREDITS_TTL_S = 120
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        pattern=r"^[!-~]{1,255}$",
+        description="Yours to choose: 1 to 255 visible characters. A repeat of the same request answers the same job.",
+    ),
+]
+
+
+@router.get("/check-credits", responses=replies(Unauthorised))
+async def check_credits(shared: ServicesDep, shop: ShopDep, response: Response) -> CreditsReply:
+    """Whether this shop's plan and monthly quota allow a generation. Fails open: fitting-room decides."""
+    response.headers["Cache-Control"] = f"private, max-age={CREDITS_TTL_S}"
+    if (known := shared.credits.get(shop.domain)) and time.monotonic() < known[0]:
+        return CreditsReply(allowed=known[1])
+    try:
+        allowed = not shop.plan_has_expired and await shared.queue.quota_left(shop.domain, shop.monthly_quota) > 0
+    except RedisError as error:
+        log.error("check-credits fails open: %s", error)
+        return CreditsReply(allowed=True)
+    shared.credits[shop.domain] = (time.monotonic() + CREDITS_TTL_S, allowed)
+    return CreditsReply(allowed=allowed)
+
+
+@router.post(
+    "/fitting-room",
+    response_model_exclude_none=True,
+    responses=replies(BadRequest, Unauthorised, PhotoNotFound, ProductNotFound, TooLarge, IdempotencyKeyReused)
+    | blocked_replies(),
+)
+async def create(
+    wanted: TryOn,
+    shared: ServicesDep,
+    shop: ShopDep,
+    shopper: ShopperDep,
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
+    """Queue a generation and answer at once; a blocked one has an empty `jobId` and a `code`."""
+    await _check_photo(shared, shop, wanted.user_image_id)
+    garment = await shared.products.find(wanted.product_id, wanted.variant_id)
+    if garment is None:
+        raise ProductNotFound
+    request = GenerationRequest(
+        generation_id=new_generation_id(),
+        shop=shop.domain,
+        shopper=shopper.identity or shopper.address or "",
+        person_key=wanted.user_image_id,
+        garment_key=garment.garment_key,
+        category=garment.category,
+        card=shared.settings.card,
+        seed=secrets.randbelow(2**31),
+    )
+    try:
+        terms = admission(shop, shopper, shared.settings)
+        job_id = await _submit(shared, request, terms, _once(idempotency_key, request.shopper, wanted))
+    except Blocked as refusal:
+        return refusal.reply(shared.settings)
+    return TryOnReply(job_id=job_id, message="Generation job created successfully")
+
+
+async def _check_photo(shared: Services, shop: ShopSettings, key: str) -> None:
+    if not key.startswith(f"{PHOTOS}/{shop.domain}/"):
+        raise PhotoNotFound
+    try:
+        exists = await shared.blobs.exists_async(check_key(key))
+    except ValueError:
+        raise PhotoNotFound from None
+    if not exists:
+        raise PhotoNotFound
+
+
+async def _submit(shared: Services, request: GenerationRequest, terms: Admission, once: tuple[str, str] | None) -> str:
+    """The id of the queued (or by its key repeated) job."""
+    try:
+        submission = await shared.queue.submit(request, terms, idempotency=once)
+    except RedisError as error:
+        log.error("A generation could not be queued: %s", error)
+        raise Blocked(BlockCode.CREATION_FAILED, Unavailable.example, retry_after_s=5) from None
+    if submission.refusal is Refusal.IDEMPOTENCY_CONFLICT:
+        raise IdempotencyKeyReused
+    if submission.refusal:
+        raise blocked(submission)
+    return submission.generation_id
+
+
+def _once(key: str | None, shopper: str, wanted: TryOn) -> tuple[str, str] | None:
+    """The caller's key within its shopper, and a digest of what it asked for."""
+    if key is None:
+        return None
+    scoped = hashlib.sha256(f"{shopper}:{key}".encode()).hexdigest()
+    return scoped, hashlib.sha256(wanted.model_dump_json().encode()).hexdigest()

@@ -1,0 +1,59 @@
+"""The state of a generation: asked, followed, cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from api.contract import GenerationReply
+from api.dependencies import LinksDep, ServicesDep, ShopDep
+from api.errors import GenerationNotFound, Unauthorised, Unavailable, replies
+from api.links import Links
+from inference.jobs import Generation
+
+router = APIRouter(
+    prefix="/public/generation/{generation_id}",
+    tags=["Generations"],
+    responses=replies(Unauthorised, GenerationNotFound, Unavailable),
+)
+
+
+async def generation_of_shop(generation_id: str, shared: ServicesDep, shop: ShopDep) -> Generation:
+    """The generation as it stands; another shop's is as unknown as one that never was."""
+    found = await shared.queue.find(generation_id, shop.domain)
+    if found is None:
+        raise GenerationNotFound
+    return found
+
+
+GenerationDep = Annotated[Generation, Depends(generation_of_shop)]
+
+
+@router.get("", response_model_exclude_none=True)
+async def status(found: GenerationDep, links: LinksDep, response: Response) -> GenerationReply:
+    """Where a generation stands. Poll every 2 seconds, and stop at COMPLETED or FAILED."""
+    response.headers["Cache-Control"] = "no-store"
+    return _told(found, links)
+
+
+@router.delete("", response_model_exclude_none=True)
+async def cancel(found: GenerationDep, shared: ServicesDep, links: LinksDep, response: Response) -> GenerationReply:
+    """End a waiting generation now, a running one between two steps. It counts against no limit."""
+    response.headers["Cache-Control"] = "no-store"
+    cancelled = await shared.queue.cancel(found.generation_id, found.shop)
+    return _told(cancelled or found, links)
+
+
+@router.get("/events", response_class=EventSourceResponse)
+async def events(found: GenerationDep, shared: ServicesDep, links: LinksDep) -> AsyncIterator[ServerSentEvent]:
+    """Every change as a server-sent event `generation` with the body of the plain GET, until COMPLETED or FAILED."""
+    async for change in shared.streams.watch(found.generation_id, found.shop):
+        yield ServerSentEvent(event="generation", data=_told(change, links).wire())
+
+
+def _told(generation: Generation, links: Links) -> GenerationReply:
+    url = links.picture(generation.result_key) if generation.result_key else None
+    return GenerationReply.of(generation, url)

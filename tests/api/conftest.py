@@ -1,0 +1,99 @@
+"""API processes of their own, over real HTTP and the session's Redis."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from PIL import Image
+
+from inference.blobs import BlobStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+COMMAND = "from api.server import run_api; from api.settings import load_settings; run_api(load_settings())"
+START_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """One running process; `log` is what it wrote so far."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log_file: Path
+    data: Path
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text()
+
+    @property
+    def blobs(self) -> BlobStore:
+        return BlobStore.open(f"file://{self.data}/blobs")
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=30)
+
+
+@pytest.fixture(scope="session")
+def start_api(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Api]]:
+    """start_api(toml, env=...) -> a running API process with these settings and a data folder of its own."""
+    with contextlib.ExitStack() as stack:
+
+        def start(toml: str = "", *, env: dict[str, str] | None = None, data: Path | None = None) -> Api:
+            folder = data or tmp_path_factory.mktemp("api")
+            return stack.enter_context(_running(folder, toml, {"REDIS_URL": redis_url} | (env or {})))
+
+        yield start
+
+
+@contextlib.contextmanager
+def _running(data: Path, toml: str, extra: dict[str, str]) -> Iterator[Api]:
+    settings = data / f"settings-{time.monotonic_ns()}.toml"
+    settings.write_text(toml)
+    log_file = settings.with_suffix(".log")
+    env = {name: value for name, value in os.environ.items() if not name.startswith("FITTING_ROOM_")} | extra
+    env |= {"FITTING_ROOM_SETTINGS": str(settings), "FITTING_ROOM_DATA": str(data), "FITTING_ROOM_PORT": "0"}
+    with log_file.open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-c", COMMAND], env=env, stderr=log, stdout=log)
+    try:
+        yield Api(_address(process, log_file), process, log_file, data)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _address(process: subprocess.Popen[bytes], log_file: Path) -> str:
+    give_up_at = time.monotonic() + START_S
+    while time.monotonic() < give_up_at and process.poll() is None:
+        if found := re.search(r"running on (http://\S+)", log_file.read_text()):
+            return found.group(1)
+        time.sleep(0.05)
+    raise AssertionError(f"The API did not start:\n{log_file.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def products(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one product and one variant of it."""
+    folder = tmp_path_factory.mktemp("products")
+    Image.new("RGB", (160, 200), "teal").save(folder / "shirt.png")
+    variant = {"variantId": "gid://shopify/ProductVariant/2001", "title": "Teal"}
+    shirt = {"productId": "gid://shopify/Product/1001", "title": "Shirt", "image": "shirt.png", "category": "upper"}
+    (folder / "products.json").write_text(json.dumps({"products": [shirt | {"variants": [variant]}]}))
+    return folder

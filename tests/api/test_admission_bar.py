@@ -1,0 +1,77 @@
+"""The bar of admission, over real HTTP: two API processes on one Redis, and not one generation too many."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from redis import Redis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from tests.api.conftest import Api
+
+SHOPS = """
+mode = "api_key"
+public_url = "https://try.example"
+max_queue_length = 100000
+[[shops]]
+domain = "limit.example"
+api_key_envs = ["LIMIT_KEY"]
+monthly_quota = 100000
+[[shops]]
+domain = "quota.example"
+api_key_envs = ["QUOTA_KEY"]
+monthly_quota = 300
+"""
+NUM_CONNECTIONS = 100
+
+
+@pytest.fixture(scope="module")
+def two_apis(
+    start_api: Callable[..., Api], redis_url: str, products: Path, tmp_path_factory: pytest.TempPathFactory
+) -> list[Api]:
+    with Redis.from_url(redis_url) as client:
+        client.flushall()
+    data = tmp_path_factory.mktemp("shared")
+    env = {"LIMIT_KEY": "limit", "QUOTA_KEY": "quota", "FITTING_ROOM_PRODUCTS": str(products)}
+    apis = [start_api(SHOPS, env=env, data=data) for _ in range(2)]
+    for shop in ("limit.example", "quota.example"):
+        apis[0].blobs.put(f"photos/{shop}/me.jpg", b"a photograph")
+    return apis
+
+
+async def post_all(apis: list[Api], shop: str, shoppers: Iterable[str]) -> Counter[tuple[int, str]]:
+    """POST once for each of `shoppers`, all at once, by turns to each process; count (status, code)."""
+    body = {"userImageId": f"photos/{shop}.example/me.jpg", "productId": "gid://shopify/Product/1001"}
+    limits = httpx.Limits(max_connections=NUM_CONNECTIONS)
+    async with httpx.AsyncClient(timeout=60, limits=limits) as client:
+        replies = await asyncio.gather(
+            *(
+                client.post(
+                    f"{apis[number % len(apis)].url}/public/fitting-room",
+                    json=body,
+                    headers={"x-api-key": shop, "x-shopper-id": shopper},
+                )
+                for number, shopper in enumerate(shoppers)
+            )
+        )
+    accepted = {reply.json()["jobId"] for reply in replies} - {""}
+    counts = Counter((reply.status_code, reply.json().get("code", "")) for reply in replies)
+    assert len(accepted) == counts[200, ""], "every accepted POST has a job of its own"
+    return counts
+
+
+async def test_of_1000_concurrent_posts_of_one_shopper_exactly_10_are_accepted(two_apis: list[Api]) -> None:
+    counts = await post_all(two_apis, "limit", ["shopper-1"] * 1000)
+    assert counts == {(200, ""): 10, (429, "RATE_LIMIT_EXCEEDED"): 990}
+
+
+async def test_of_500_shoppers_exactly_the_quota_of_300_is_accepted(two_apis: list[Api]) -> None:
+    counts = await post_all(two_apis, "quota", [f"shopper-{number}" for number in range(500)])
+    assert counts == {(200, ""): 300, (200, "QUOTA_EXCEEDED"): 200}

@@ -1,0 +1,298 @@
+"""POST /public/fitting-room and what follows it, over real HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from redis import Redis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.api.conftest import Api
+
+PRODUCT = "gid://shopify/Product/1001"
+VARIANT = "gid://shopify/ProductVariant/2001"
+SHOPS = """
+mode = "api_key"
+public_url = "https://try.example"
+weekly_limit = 3
+[[shops]]
+domain = "a.example"
+api_key_envs = ["A_KEY"]
+[[shops]]
+domain = "b.example"
+api_key_envs = ["B_KEY"]
+[[shops]]
+domain = "expired.example"
+plan_expires = 2020-01-01T00:00:00Z
+api_key_envs = ["EXPIRED_KEY"]
+[[shops]]
+domain = "poor.example"
+monthly_quota = 1
+api_key_envs = ["POOR_KEY"]
+"""
+KEYS = {f"{name.upper()}_KEY": name for name in ("a", "b", "expired", "poor")}
+
+
+@pytest.fixture(scope="module")
+def api(start_api: Callable[..., Api], products: Path) -> Api:
+    api = start_api(SHOPS, env=KEYS | {"FITTING_ROOM_PRODUCTS": str(products)})
+    for shop in KEYS.values():
+        api.blobs.put(f"photos/{shop}.example/me.jpg", b"a photograph")
+    return api
+
+
+class Shop:
+    """A shop's server, speaking for one new shopper."""
+
+    def __init__(self, api: Api, name: str = "a") -> None:
+        self._name = name
+        self.http = httpx.Client(
+            base_url=api.url, headers={"x-api-key": name, "x-shopper-id": uuid.uuid4().hex}, timeout=30
+        )
+
+    def post(self, headers: dict[str, str] | None = None, **changes: Any) -> httpx.Response:
+        body = {"userImageId": f"photos/{self._name}.example/me.jpg", "productId": PRODUCT} | changes
+        return self.http.post("/public/fitting-room", json=body, headers=headers)
+
+    def created(self, **headers: str) -> str:
+        reply = self.post(headers)
+        assert reply.status_code == 200
+        job_id = reply.json()["jobId"]
+        assert isinstance(job_id, str)
+        return job_id
+
+
+def test_a_created_job_answers_as_documented(api: Api) -> None:
+    reply = Shop(api).post(variantId=VARIANT)
+    job_id = reply.json()["jobId"]
+    assert reply.json() == {"jobId": job_id, "message": "Generation job created successfully"}
+    assert (reply.status_code, job_id[:4], len(job_id)) == (200, "gen_", 36)
+
+
+def test_a_waiting_job_has_no_fields_but_those_it_has(api: Api) -> None:
+    shop = Shop(api)
+    reply = shop.http.get(f"/public/generation/{shop.created()}")
+    assert set(reply.json()) == {"generationId", "status", "progress", "queuePosition", "createdAt", "updatedAt"}
+    assert reply.json()["status"] == "PENDING"
+    assert reply.json()["createdAt"].endswith("Z")
+    assert reply.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "message"),
+    [
+        ({"userImageId": "photos/a.example/unknown.jpg"}, 404, "User image not found"),
+        ({"userImageId": "photos/b.example/me.jpg"}, 404, "User image not found"),
+        ({"userImageId": "photos/a.example/../b.example/me.jpg"}, 404, "User image not found"),
+        ({"userImageId": "../../secret"}, 404, "User image not found"),
+        ({"userImageId": "photos/a.example/\0"}, 404, "User image not found"),
+        ({"userImageId": ""}, 400, "userImageId: string should have at least 1 character."),
+        ({"productId": "gid://shopify/Product/999"}, 404, "Product not found"),
+        ({"variantId": "gid://shopify/ProductVariant/999"}, 404, "Product not found"),
+        ({"productId": "1001"}, 400, "productId must look like gid://shopify/Product/1001."),
+        ({"productId": None}, 400, "productId: input should be a valid string."),
+        ({"productId": VARIANT}, 400, "productId must look like gid://shopify/Product/1001."),
+        ({"variantId": PRODUCT}, 400, "variantId must look like gid://shopify/ProductVariant/2001."),
+    ],
+)
+def test_a_wrong_request_says_what_is_wrong(api: Api, changes: dict[str, Any], status: int, message: str) -> None:
+    reply = Shop(api).post(**changes)
+    assert (reply.status_code, reply.json()["message"]) == (status, message)
+
+
+def test_a_body_that_is_no_json_is_a_400(api: Api) -> None:
+    for body in (b"", b"{", b"\xff\xfe", b"[]", b"null"):
+        reply = Shop(api).http.post("/public/fitting-room", content=body, headers={"content-type": "application/json"})
+        assert reply.status_code == 400, body
+        assert reply.json()["message"]
+
+
+def test_a_huge_body_is_a_413_in_json(api: Api) -> None:
+    reply = Shop(api).post(userImageId="x" * 100_000)
+    assert (reply.status_code, set(reply.json())) == (413, {"message", "code"})
+
+
+def test_beyond_the_weekly_limit_the_shopper_is_told_when_to_come_back(api: Api) -> None:
+    shop = Shop(api)
+    for _ in range(3):
+        assert shop.created()
+    reply = shop.post()
+    assert reply.status_code == 429
+    assert reply.json() == {
+        "jobId": "",
+        "message": "This week's try-ons are used up. Please come back in 7 days.",
+        "code": "RATE_LIMIT_EXCEEDED",
+    }
+    assert 0 < int(reply.headers["retry-after"]) <= 7 * 86400
+    assert Shop(api).created(), "another shopper is not affected"
+
+
+def test_an_expired_plan_and_a_used_quota_block_with_their_codes(api: Api) -> None:
+    expired = Shop(api, "expired").post()
+    assert (expired.status_code, expired.json()["jobId"], expired.json()["code"]) == (200, "", "BILLING_NOT_ALLOWED")
+    assert Shop(api, "poor").http.get("/public/check-credits").json() == {"allowed": True}
+    assert Shop(api, "poor").created()
+    poor = Shop(api, "poor").post()
+    assert (poor.status_code, poor.json()["jobId"], poor.json()["code"]) == (200, "", "QUOTA_EXCEEDED")
+
+
+def test_a_cancelled_job_gives_its_place_back(api: Api) -> None:
+    shop = Shop(api)
+    jobs = [shop.created() for _ in range(3)]
+    assert shop.post().status_code == 429
+    reply = shop.http.delete(f"/public/generation/{jobs[0]}")
+    assert (reply.json()["status"], reply.json()["errorCode"]) == ("FAILED", "CANCELLED")
+    assert "queuePosition" not in reply.json()
+    assert shop.created()
+
+
+def test_another_shops_job_is_unknown(api: Api) -> None:
+    job_id = Shop(api).created()
+    stranger = Shop(api, "b").http
+    for reply in (
+        stranger.get(f"/public/generation/{job_id}"),
+        stranger.delete(f"/public/generation/{job_id}"),
+        stranger.get(f"/public/generation/{job_id}/events"),
+        Shop(api).http.get("/public/generation/gen_unknown"),
+    ):
+        assert reply.status_code == 404
+        assert reply.json() == {"message": "Generation not found", "code": "GENERATION_NOT_FOUND"}
+    assert Shop(api).http.get(f"/public/generation/{job_id}").json()["status"] == "PENDING"
+
+
+def test_a_repeat_with_its_key_answers_the_same_job_and_takes_nothing(api: Api) -> None:
+    shop = Shop(api)
+    key = {"Idempotency-Key": "once"}
+    jobs = {shop.post(key).json()["jobId"] for _ in range(5)}
+    assert len(jobs) == 1
+    conflict = shop.post(key, variantId=VARIANT)
+    assert (conflict.status_code, conflict.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert Shop(api).post(key).json()["jobId"] not in jobs, "another shopper's key is another key"
+    for wrong in ("", "a b", "x" * 256):
+        assert shop.post({"Idempotency-Key": wrong}).status_code == 400, wrong
+
+
+def test_without_a_key_no_shop_is_served(api: Api) -> None:
+    for reply in (
+        httpx.get(f"{api.url}/public/check-credits"),
+        httpx.post(f"{api.url}/public/fitting-room", json={}, headers={"x-api-key": "c"}),
+        httpx.get(f"{api.url}/public/generation/gen_1"),
+    ):
+        assert (reply.status_code, reply.json()["code"]) == (401, "UNAUTHORIZED")
+
+
+def test_credits_are_cacheable_for_two_minutes(api: Api) -> None:
+    reply = Shop(api).http.get("/public/check-credits")
+    assert (reply.json(), reply.headers["cache-control"]) == ({"allowed": True}, "private, max-age=120")
+    assert Shop(api, "expired").http.get("/public/check-credits").json() == {"allowed": False}
+
+
+def test_events_tell_every_change_until_the_end(api: Api) -> None:
+    shop = Shop(api)
+    job_id = shop.created()
+    told = []
+    with shop.http.stream("GET", f"/public/generation/{job_id}/events") as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        for line in stream.iter_lines():
+            if line.startswith("data: "):
+                told.append(json.loads(line.removeprefix("data: "))["status"])
+                shop.http.delete(f"/public/generation/{job_id}")
+    assert told == ["PENDING", "FAILED"]
+
+
+def test_every_error_is_json_with_a_message(api: Api) -> None:
+    http = Shop(api).http
+    for reply, status in (
+        (http.get("/nowhere"), 404),
+        (http.get("/public/fitting-room"), 405),
+        (http.request("PATCH", "/health/live"), 405),
+        (http.get("/products.json"), 404),
+    ):
+        assert reply.status_code == status
+        assert reply.json()["message"]
+
+
+def test_no_worker_is_not_ready(api: Api, redis_url: str) -> None:
+    with Redis.from_url(redis_url) as client:
+        client.delete("fitting-room:ready")
+    reply = httpx.get(f"{api.url}/health/ready")
+    assert (reply.status_code, reply.json()["code"]) == (503, "NOT_READY")
+    assert httpx.get(f"{api.url}/health/live").json() == {"status": "ok"}
+
+
+SHOPIFY = """
+mode = "shopify"
+public_url = "https://try.example"
+weekly_limit = 2
+address_factor = 2
+blocked_status = "strict"
+[[shops]]
+domain = "demo.myshopify.com"
+monthly_quota = 5
+app_secret_envs = ["OLD_SECRET", "NEW_SECRET"]
+"""
+
+
+@pytest.fixture(scope="module")
+def storefront(start_api: Callable[..., Api], products: Path) -> Api:
+    env = {"OLD_SECRET": "old", "NEW_SECRET": "new", "FITTING_ROOM_PRODUCTS": str(products)}
+    api = start_api(SHOPIFY, env=env)
+    api.blobs.put("photos/demo.myshopify.com/me.jpg", b"a photograph")
+    return api
+
+
+def signed(shop: str, secret: str, *, customer: str = "", **extra: str) -> str:
+    """A raw query as the app proxy forwards it, signed apart from the code under test."""
+    query = {
+        **extra,
+        "shop": shop,
+        "logged_in_customer_id": customer,
+        "path_prefix": "/apps/fitting-room",
+        "timestamp": str(int(time.time())),
+    }
+    text = "".join(sorted(f"{name}={value}" for name, value in query.items()))
+    return urlencode({**query, "signature": hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()})
+
+
+def proxied(
+    api: Api, *, secret: str = "new", customer: str = "", client_id: str = "", **headers: str
+) -> httpx.Response:
+    extra = {"client_id": client_id} if client_id else {}
+    query = signed("demo.myshopify.com", secret, customer=customer, **extra)
+    body = {"userImageId": "photos/demo.myshopify.com/me.jpg", "productId": PRODUCT}
+    return httpx.post(f"{api.url}/public/fitting-room?{query}", json=body, headers=headers, timeout=30)
+
+
+def test_both_secrets_of_a_shop_open_it_and_no_other(storefront: Api) -> None:
+    assert proxied(storefront, secret="old", customer="1").json()["jobId"]
+    assert proxied(storefront, secret="new", customer="1").json()["jobId"]
+    assert proxied(storefront, secret="other", customer="1").status_code == 401
+    assert proxied(storefront, customer="1").json()["code"] == "RATE_LIMIT_EXCEEDED"
+
+
+def test_a_new_client_id_is_a_new_shopper_until_its_address_is_used_up_and_quota_is_a_402(storefront: Api) -> None:
+    with httpx.Client() as client:
+        assert client.get(f"{storefront.url}/public/check-credits").status_code == 401
+    here = {"X-Forwarded-For": "203.0.113.9"}
+    statuses = [proxied(storefront, client_id=str(uuid.uuid4()), **here).status_code for _ in range(3)]
+    assert statuses == [200, 200, 200], "two customers' and three of these are the quota of five"
+    blocked = proxied(storefront, client_id=str(uuid.uuid4()), **here)
+    assert (blocked.status_code, blocked.json()["code"]) == (402, "QUOTA_EXCEEDED")
+
+
+def test_logs_hold_neither_query_nor_signature(storefront: Api) -> None:
+    proxied(storefront, customer="1")
+    assert "POST /public/fitting-room" in storefront.log
+    for secret in ("signature", "timestamp", "logged_in", "demo.myshopify", "203.0.113"):
+        assert secret not in storefront.log
