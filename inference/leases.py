@@ -71,6 +71,7 @@ class Leases:
         self._finish = redis.register_script(source("finish"))
         self._reclaim = redis.register_script(source("reclaim"))
         self._bury = redis.register_script(source("bury"))
+        self._tidy = redis.register_script(source("tidy"))
 
     def claim(self, worker: str, queues: Sequence[str], max_jobs: int) -> list[Claim]:
         """The next job of the first queue that has one, with at most `max_jobs - 1` that can share its batch."""
@@ -123,6 +124,10 @@ class Leases:
     def bury(self, worker: str, queues: Sequence[str]) -> bool:
         """Remove the registration of a worker that is gone; whether it ever had its model loaded."""
         return bool(self._bury(args=[worker, *queues]))
+
+    def tidy(self, queues: Sequence[str]) -> None:
+        """Drop from RQ's registries what is over its term; refund what other RQ tools have cancelled or failed."""
+        self._tidy(args=["", *queues])
 
 
 def _claimed(queue: str, row: Sequence[Any]) -> Claim:

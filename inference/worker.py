@@ -111,8 +111,7 @@ class BatchWorker(SimpleWorker):
     def _clean_up(self) -> None:
         for queue in self.queues:
             clean_worker_registry(queue)
-            for registry in (queue.finished_job_registry, queue.failed_job_registry, queue.canceled_job_registry):
-                self.connection.zremrangebyscore(registry.key, 0, time.time())
+        self._leases.tidy(self.queue_names())
 
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None

@@ -194,6 +194,32 @@ async def test_rq_s_own_tools_see_the_truth(workshop: Workshop, client: redis.Re
     assert client.keys("rq:execution:*") == []
 
 
+async def test_a_reader_of_rq_s_counts_never_takes_a_dead_worker_s_job(workshop: Workshop, client: redis.Redis) -> None:
+    generation_id = await workshop.submit()
+    workshop.start(num_steps=100, step_s=0.1, lease_s=0.3)
+    await workshop.until(generation_id, Status.PROCESSING)
+    workshop.workers[0].kill()
+    await asyncio.sleep(0.5)
+    queue = RqQueue("paperdoll", connection=client)
+    assert [StartedJobRegistry(queue=queue).count for _ in range(3)] == [1, 1, 1]
+    assert Job.fetch(generation_id, connection=client).retries_left == 3
+
+
+async def test_what_another_rq_tool_cancels_is_cancelled_here_and_refunded(
+    workshop: Workshop, client: redis.Redis
+) -> None:
+    generation_id = await workshop.submit()
+    Job.fetch(generation_id, connection=client).cancel()
+    found = await workshop.find(generation_id)
+    assert (found.status, found.error_code) == (Status.FAILED, ErrorCode.CANCELLED)
+    workshop.start()
+    await until_ready(workshop)
+    give_up_at = time.monotonic() + 5
+    while workshop.taken() != (0, 0):
+        assert time.monotonic() < give_up_at
+        await asyncio.sleep(0.02)
+
+
 async def test_every_record_of_an_ended_job_has_a_term(workshop: Workshop, client: redis.Redis) -> None:
     jobs = [await workshop.submit(), await workshop.submit("raises"), await workshop.submit("unusable")]
     workshop.start()

@@ -1,0 +1,155 @@
+"""One model family on one device, loaded once and warmed up; then: prepare, begin, step ... step, finish."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import pkgutil
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+
+from inference.batching import Batch, DeviceLostError
+from inference.jobs import ErrorCode, GenerationError
+from models.base import SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
+from models.catalog import FAMILIES, ModelCard
+
+if TYPE_CHECKING:
+    from models.base import Image
+
+GREY = 128
+CODES = {"person": ErrorCode.PHOTO_UNUSABLE, "garment": ErrorCode.GARMENT_UNUSABLE}
+WORN = {"upper": "on the upper body", "lower": "on the legs", "overall": "on the whole body"}
+
+logger = logging.getLogger(__name__)
+
+
+class EngineError(RuntimeError):
+    """The model cannot run here; the message says what to do."""
+
+
+class Engine:
+    """A loaded family. `settings`: what a batch gets that names none."""
+
+    def __init__(self, family: TryOnFamily[Any, Any], settings: SamplingSettings, device: torch.device) -> None:
+        self._family = family
+        self._settings = settings
+        self._device = device
+
+    @classmethod
+    def load(cls, card: ModelCard, device_name: str) -> Self:
+        """Load the card's family on `cpu`, `cuda` or `cuda:N` and warm it up; after this nothing loads.
+
+        Raises:
+            EngineError: there is no such device.
+            FileNotFoundError, models.weights.WeightsError: the checkpoint is not whole; the message names the command.
+        """
+        device = torch.device(device_name)
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise EngineError(
+                f"PyTorch finds no CUDA device for {device_name!r}: use --device cpu, or mend the driver."
+            )
+        started_at = time.monotonic()
+        family_class: type[TryOnFamily[Any, Any]] = pkgutil.resolve_name(FAMILIES[card.family])
+        settings = SamplingSettings(card.num_inference_steps, card.guidance_scale)
+        engine = cls(family_class.load(card, card.folder, device), settings, device)
+        engine.warm_up(card.height, card.width, card.categories[0])
+        logger.info("%s is ready on %s after %.1f s", card.name, device, time.monotonic() - started_at)
+        return engine
+
+    def warm_up(self, height: int, width: int, category: str) -> None:
+        """Make one grey picture in one step, so that the first shopper does not wait for what is built lazily."""
+        grey = np.full((height, width, 3), GREY, np.uint8)
+        batch = Batch([TryOnInputs(grey, grey, category, seed=0)], num_inference_steps=1, guidance_scale=None)
+        for _, outcome in self.generate(batch, lambda fraction: None, lambda index: False):
+            if isinstance(outcome, GenerationError):
+                logger.info("no warm-up: the family wants a real picture")
+
+    def generate(
+        self, batch: Batch, on_progress: Callable[[float], None], stopped: Callable[[int], bool]
+    ) -> Iterator[tuple[int, Image | GenerationError]]:
+        """Each input's index and its picture or error, as soon as it is known.
+
+        `on_progress` is told after each step how much of the batch is done (0 to 1); between two steps, the inputs for
+        which `stopped` says so end, and when none is left, so does the batch.
+
+        Raises:
+            DeviceLostError: the device needs a new process.
+        """
+        prepared: dict[int, Any] = {}
+        for index, inputs in enumerate(batch.inputs):
+            outcome = self._prepare(inputs)
+            if isinstance(outcome, GenerationError):
+                yield index, outcome
+            else:
+                prepared[index] = outcome
+        if not prepared:
+            return
+
+        settings, running, pace = self._settings_of(batch), list(prepared), Pace(self._device)
+        with self._on_device():
+            state = self._family.begin(list(prepared.values()), settings)
+        for step in range(settings.num_inference_steps):
+            with self._on_device():
+                self._family.step(state)
+                pace.wait_for_the_step_before()
+            on_progress((step + 1) / settings.num_inference_steps)
+            for index in filter(stopped, list(running)):
+                running.remove(index)
+                yield index, GenerationError(ErrorCode.CANCELLED, "This generation was cancelled.")
+            if not running:
+                return
+        with self._on_device():
+            images = dict(zip(prepared, self._family.finish(state), strict=True))
+        for index in running:
+            yield index, images[index]
+
+    def _prepare(self, inputs: TryOnInputs) -> Any:
+        if inputs.category not in self._family.categories:
+            return GenerationError(
+                ErrorCode.GARMENT_UNUSABLE,
+                f"Products worn {WORN[inputs.category]} can't be tried on here. Please choose another product.",
+            )
+        try:
+            with self._on_device():
+                return self._family.prepare(inputs)
+        except UnusableInput as error:
+            return GenerationError(CODES[error.which], error.sentence)
+
+    def _settings_of(self, batch: Batch) -> SamplingSettings:
+        num_steps, guidance = batch.num_inference_steps, batch.guidance_scale
+        return SamplingSettings(
+            num_inference_steps=self._settings.num_inference_steps if num_steps is None else num_steps,
+            guidance_scale=self._settings.guidance_scale if guidance is None else guidance,
+        )
+
+    @contextlib.contextmanager
+    def _on_device(self) -> Iterator[None]:
+        try:
+            with torch.inference_mode():
+                yield
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()  # each job is tried alone next
+            raise
+        except torch.AcceleratorError as error:  # after one of these every call to the device fails
+            raise DeviceLostError(str(error)) from error
+
+
+class Pace:
+    """Lets the device be one step behind the loop: never idle, yet progress and cancellation are at most a step off."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._before: torch.cuda.Event | None = None
+
+    def wait_for_the_step_before(self) -> None:
+        if self._device.type != "cuda":
+            return
+        queued = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        queued.record(torch.cuda.current_stream(self._device))
+        if self._before is not None:
+            self._before.synchronize()
+        self._before = queued
