@@ -18,11 +18,17 @@ import torch
 import typer
 from rich.console import Console
 from rich.progress import track
+from torch import Tensor
 
-from models.paperdoll.family import HEIGHT, WIDTH, Networks
+from models.paperdoll.composition import Reading
+from models.paperdoll.denoising import Scene
+from models.paperdoll.drawings import Drawings
+from models.paperdoll.export import export as export_weights
+from models.paperdoll.export import load_averaged
+from models.paperdoll.networks import HEIGHT, WIDTH, Networks
 from models.paperdoll.painting import LEFT_SLEEVE
 from models.paperdoll.pool import Pool, render_shard
-from models.paperdoll.training import Run, reader_loss
+from models.paperdoll.training import Run, denoiser_loss, reader_loss, told_reading
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 console = Console()
@@ -31,6 +37,7 @@ RUNS = Path("runs/paperdoll")
 BATCH = 16
 SAVE_EVERY_S = 60.0
 SAY_EVERY = 50  # steps
+READ_EVERY = 200  # steps between looks for better readers
 
 
 class Side(StrEnum):
@@ -51,7 +58,7 @@ def reader(side: Side, minutes: float = 80, threads: int = 1, folder: Folder = R
     """Train the reader of the person's or of the garment's picture."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    run = Run(getattr(Networks.new(), side), folder / f"{side}.pt", minutes, rate=1.5e-3)
+    run = Run(getattr(Networks(), side), folder / f"{side}.pt", minutes, rate=1.5e-3)
     pool, saved, losses = Pool(folder / "pool", seed=run.step), time.monotonic(), []
     while run.progress < 1:
         batch = pool.batch(BATCH)
@@ -76,6 +83,58 @@ def reader(side: Side, minutes: float = 80, threads: int = 1, folder: Folder = R
             run.save()
             saved = time.monotonic()
     run.save()
+
+
+@app.command()
+def denoiser(minutes: float = 60, told: bool = False, threads: int = 1, folder: Folder = RUNS) -> None:
+    """Train the denoiser on what the readers see, or with `--told`, before they can, on the truth with noise."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(1)
+    networks = Networks()
+    run = Run(networks.denoiser, folder / "denoiser.pt", minutes, rate=1.2e-3)
+    denoise = torch.autocast("cpu", torch.bfloat16)(run.network)
+    pool, saved, errors = Pool(folder / "pool", seed=run.step + 7), time.monotonic(), []
+    while run.progress < 1:
+        if run.step % READ_EVERY == 0 and not told:
+            load_averaged(networks, folder, ("person", "flat"))
+        batch = pool.batch(BATCH)
+        with torch.autocast("cpu", torch.bfloat16):
+            person, flat = (
+                _told(batch) if told else (networks.read_person(batch.person), networks.read_flat(batch.flat))
+            )
+        loss, seen, scene = denoiser_loss(denoise, batch, person, flat)
+        run.descend(loss)
+        errors.append(
+            [decibels(picture, batch, scene) for picture in (seen.picture.detach(), scene.composition.picture)]
+        )
+        if run.step % SAY_EVERY == 0:
+            mine, composite = (sum(column) / len(column) for column in zip(*errors, strict=True))
+            console.print(
+                f"denoiser step {run.step} {run.progress:.1%}: {mine:.2f} dB in the mask, composite {composite:.2f} dB"
+            )
+            errors.clear()
+        if time.monotonic() - saved > SAVE_EVERY_S:
+            run.save()
+            saved = time.monotonic()
+    run.save()
+
+
+def _told(batch: Drawings) -> tuple[Reading, Reading]:
+    person = told_reading(batch.person, batch.person_keypoints, batch.person_labels, 8, 0.008)
+    return person, told_reading(batch.flat, batch.flat_keypoints, batch.flat_labels, 4, 0.004)
+
+
+@app.command()
+def export(folder: Folder = RUNS) -> None:
+    """Write the weights that ship, from the checkpoints."""
+    console.print(f"wrote {export_weights(folder)}")
+
+
+def decibels(picture: Tensor, batch: Drawings, scene: Scene) -> float:
+    """PSNR of the changed region, averaged over the batch."""
+    area = scene.composition.mask
+    error = (((picture - batch.truth) ** 2) * area).sum((1, 2, 3)) / (3 * area.sum((1, 2, 3)))
+    return (-10 * error.clamp_min(1e-6).log10()).mean().item()
 
 
 if __name__ == "__main__":

@@ -129,10 +129,9 @@ class Composition:
         """At the size of the person's picture."""
         height, width = person.picture.shape[2:]
         body = BodyCoordinates.of(person.keypoints, frame_grid(height, width, person.picture.device))
-        flat_body = BodyCoordinates.of(flat.keypoints, frame_grid(4, 3, person.picture.device))
+        flat_body = BodyCoordinates.of(flat.keypoints, frame_grid(1, 1, person.picture.device))
         colours, coverage = worn_cloth(flat, body, flat_body)
-        own = person_layers(person)
-        layers = torch.stack([own[BACKGROUND], *colours.unbind(1), own[SKIN], own[TROUSERS], own[HEAD]], 1)
+        layers = _stacked(person_layers(person), colours)
         parts = likely_parts(person, coverage, body, 2 / height)
         return cls(change_mask(person, body), layers, parts, _hints(body))
 
@@ -144,6 +143,22 @@ class Composition:
     def picture(self) -> Tensor:
         """The picture without the denoiser, `[B, 3, H, W]`."""
         return mix(self.layers, self.parts)
+
+    def rows(self, chosen: Tensor) -> Composition:
+        """Some of the batch, by index."""
+        return Composition(self.mask[chosen], self.layers[chosen], self.parts[chosen], self.hints[chosen])
+
+
+def full_size_layers(person: Reading, flat: Reading) -> Tensor:
+    """The layers alone, `[B, 7, 3, H, W]`, from pictures larger than their labels."""
+    grid = frame_grid(*person.picture.shape[2:], person.picture.device)
+    body = BodyCoordinates.of(person.keypoints, grid)
+    flat_body = BodyCoordinates.of(flat.keypoints, grid[:1, :1])
+    return _stacked(person_layers(person), worn_cloth(flat, body, flat_body)[0])
+
+
+def _stacked(own: dict[int, Tensor], cloth: Tensor) -> Tensor:
+    return torch.stack([own[BACKGROUND], *cloth.unbind(1), own[SKIN], own[TROUSERS], own[HEAD]], 1)
 
 
 def mix(layers: Tensor, parts: Tensor) -> Tensor:

@@ -1,16 +1,109 @@
+"""The paper doll as a try-on family: read both pictures, compose, denoise at 128x96, paint at the person's own size."""
+
 from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from models.paperdoll.network import Denoiser, Reader
-HEIGHT, WIDTH = 128, 96
-NUM_PARTS = 7
-NUM_CONDITIONS = 22
+from pathlib import Path
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from models import sampling
+from models.base import Image, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
+from models.catalog import ModelCard
+from models.paperdoll.composition import Composition, Reading
+from models.paperdoll.denoising import Look, Scene, look
+from models.paperdoll.framing import Frame, to_tensor
+from models.paperdoll.networks import HEIGHT, WIDTH, Networks
+from models.paperdoll.painter import paint_at_full_size
+from models.weights import load_tensors
+
+SMALLEST = 64  # pixels of a side
+
 
 @dataclass(frozen=True, slots=True)
-class Networks:
-    person: Reader
-    flat: Reader
-    denoiser: Denoiser
+class Prepared:
+    """One job's pictures, framed. `person`, `garment`: `[1, 3, 128, 96]` in [0, 1]; the rest as given."""
+
+    inputs: TryOnInputs
+    person_frame: Frame
+    garment_frame: Frame
+    person: Tensor
+    garment: Tensor
+
+
+@dataclass(slots=True)
+class State:
+    """A batch under way. `noisy`: `[B, 3, 128, 96]`; `steps`: those still to walk; `last`: what the last step saw."""
+
+    prepared: Sequence[Prepared]
+    person: Reading
+    flat: Reading
+    scene: Scene
+    noisy: Tensor
+    steps: list[tuple[float, float]]
+    last: Look | None = None
+
+
+class PaperDoll(TryOnFamily[Prepared, State]):
+    """Try-on for drawn figures, small enough for any CPU."""
+
+    categories: ClassVar[frozenset[str]] = frozenset({"upper"})
+
+    def __init__(self, networks: Networks, device: torch.device) -> None:
+        self._networks, self._device = networks, device
 
     @classmethod
-    def new(cls) -> Networks:
-        return cls(Reader(8, (32, 64, 128, 160)), Reader(4, (24, 48, 80, 112)), Denoiser(NUM_CONDITIONS, NUM_PARTS, (48, 64, 128, 160)))
+    def load(cls, card: ModelCard, folder: Path, device: torch.device) -> Self:
+        return cls(Networks.loaded(load_tensors(card, folder), card, device), device)
+
+    def prepare(self, inputs: TryOnInputs) -> Prepared:
+        if inputs.category not in self.categories:
+            raise UnusableInput("garment", "This model only tries on upper garments. Please choose a top.")
+        for which, picture in (("person", inputs.person), ("garment", inputs.garment)):
+            if min(picture.shape[:2]) < SMALLEST:
+                raise UnusableInput(which, f"The {NAMES[which]} is too small. Please use one of at least {SMALLEST} pixels a side.")
+            if max(picture.shape[:2]) > 6 * min(picture.shape[:2]):
+                raise UnusableInput(which, f"The {NAMES[which]} is too narrow. Please use one that is less stretched.")
+        person_frame, garment_frame = Frame.around(inputs.person), Frame.around(inputs.garment)
+        return Prepared(
+            inputs,
+            person_frame,
+            garment_frame,
+            person_frame.small(inputs.person, HEIGHT, WIDTH),
+            garment_frame.small(inputs.garment, HEIGHT, WIDTH),
+        )
+
+    @torch.inference_mode()
+    def begin(self, prepared: Sequence[Prepared], settings: SamplingSettings) -> State:
+        person = self._networks.read_person(torch.cat([one.person for one in prepared]).to(self._device))
+        flat = self._networks.read_flat(torch.cat([one.garment for one in prepared]).to(self._device))
+        noise = [sampling.job_noise(one.inputs.seed, (3, HEIGHT, WIDTH)) for one in prepared]
+        scene = Scene.of(person.picture, Composition.of(person, flat))
+        steps = sampling.schedule(settings.num_inference_steps)
+        return State(prepared, person, flat, scene, torch.stack(noise).to(self._device), steps)
+
+    @torch.inference_mode()
+    def step(self, state: State) -> None:
+        time, next_time = state.steps.pop(0)
+        times = torch.full((len(state.noisy),), time, device=self._device)
+        state.last = look(self._networks.denoiser, state.scene, state.noisy, times)
+        state.noisy = sampling.step(state.noisy, state.last.picture * 2 - 1, time, next_time)
+
+    @torch.inference_mode()
+    def finish(self, state: State) -> list[Image]:
+        assert state.last is not None and not state.steps, "finish is called after all steps"
+        return [self._paint(state, state.last, k) for k in range(len(state.prepared))]
+
+    def _paint(self, state: State, last: Look, k: int) -> Image:
+        one, row = state.prepared[k], slice(k, k + 1)
+        person = Reading(to_tensor(one.person_frame.padded(one.inputs.person)), state.person.keypoints[row], state.person.labels[row])
+        flat = Reading(to_tensor(one.garment_frame.padded(one.inputs.garment)), state.flat.keypoints[row], state.flat.labels[row])
+        composition = state.scene.composition.rows(torch.tensor([k]))
+        picture = paint_at_full_size(person, flat, composition, last.logits[row], last.brightness[row])
+        return one.person_frame.cropped(picture, one.inputs.person)
+
+
+NAMES = {"person": "photograph", "garment": "garment's picture"}

@@ -12,6 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.paperdoll.composition import Composition, Reading
+from models.paperdoll.denoising import Denoise, Look, Scene, look
+from models.paperdoll.drawings import Drawings
+from models.paperdoll.painting import HAND, SKIN
+from models.sampling import noised
+
 WARM_UP = 200  # steps
 
 
@@ -83,3 +89,33 @@ def reader_loss(keypoints: Tensor, logits: Tensor, true_keypoints: Tensor, label
     gap = (keypoints - true_keypoints).abs().sum(2) * counted
     entropy = functional.cross_entropy(logits, labels, reduction="none") * (1 + 2 * border(labels))
     return 20 * gap.mean() + entropy.mean()
+
+
+def told_reading(picture: Tensor, keypoints: Tensor, labels: Tensor, num_labels: int, error: float) -> Reading:
+    """What a reader that errs by `error` (frame units) on keypoints might see, from the truth."""
+    hot = functional.one_hot(labels, num_labels).permute(0, 3, 1, 2).float()
+    blurred = functional.avg_pool2d(hot, 3, 1, 1, count_include_pad=False)
+    return Reading(picture, keypoints + error * torch.randn_like(keypoints), (hot + blurred) / 2)
+
+
+def denoiser_loss(denoiser: Denoise, drawings: Drawings, person: Reading, flat: Reading) -> tuple[Tensor, Look, Scene]:
+    """Squared and absolute error of the predicted picture, and cross-entropy of its parts, where the picture may change.
+
+    Two in five look at pure noise. Of the others half start from the truth, and half from what the network itself
+    predicted from pure noise, so that later steps learn to mend the mistakes of earlier ones.
+    """
+    with torch.no_grad():
+        scene = Scene.of(drawings.person, Composition.of(person, flat))
+        noise = torch.randn_like(drawings.truth)
+        num, kind = len(noise), torch.rand(len(noise))
+        time = torch.where(kind < 0.4, 1.0, torch.rand(num) * 0.9 + 0.05)
+        own = (kind > 0.7).nonzero().flatten()
+        start = drawings.truth.clone()
+        if len(own):
+            start[own] = look(denoiser, scene.rows(own), noise[own], torch.ones(len(own))).picture
+    seen = look(denoiser, scene, noised(start * 2 - 1, noise, time), time)
+    labels = torch.where(drawings.truth_labels == HAND, SKIN, drawings.truth_labels)
+    area, edge = scene.composition.mask[:, 0], 1 + 2 * border(labels)
+    entropy = (functional.cross_entropy(seen.logits, labels, reduction="none") * area * edge).sum() / area.sum()
+    gap = (seen.picture - drawings.truth)[area[:, None].expand_as(drawings.truth) > 0]
+    return 0.3 * entropy + 20 * (gap**2).mean() + 2 * gap.abs().mean(), seen, scene

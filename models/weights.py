@@ -1,0 +1,73 @@
+"""Card and folder to loaded networks: files checked by size and hash, keys checked by name, no weight drawn twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from models.catalog import ModelCard, WeightFile
+
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
+
+
+class WeightsError(RuntimeError):
+    """Weights that do not fit the card or the network; the message names the command that mends them."""
+
+
+def mending(card: ModelCard) -> str:
+    """What to run when the files of `card` are damaged."""
+    return f"Restore them with: git checkout -- {card.folder}" if card.family == "paperdoll" else f"Run: fitting-room fetch {card.name}"
+
+
+def checked_file(card: ModelCard, folder: Path, file: WeightFile) -> Path:
+    """The path of a file whose size and SHA-256 are the card's.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        WeightsError: it is another file than the card's.
+    """
+    path = folder / file.path
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing. {mending(card)}")
+    if path.stat().st_size != file.size:
+        raise WeightsError(f"{path} has {path.stat().st_size} bytes, the card says {file.size}. {mending(card)}")
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if digest != file.sha256:
+        raise WeightsError(f"{path} has another SHA-256 than the card says. {mending(card)}")
+    return path
+
+
+def load_tensors(card: ModelCard, folder: Path) -> dict[str, Tensor]:
+    """All tensors of the card's files, on the CPU, after `checked_file`."""
+    tensors: dict[str, Tensor] = {}
+    for file in card.files:
+        tensors.update(load_file(checked_file(card, folder, file)))
+    return tensors
+
+
+def build_network(
+    make: Callable[[], NetworkT], tensors: dict[str, Tensor], card: ModelCard, device: torch.device, dtype: torch.dtype
+) -> NetworkT:
+    """`make()` on the meta device, filled with `tensors` strictly, ready to infer.
+
+    Raises:
+        WeightsError: keys are missing or unexpected; they are named.
+    """
+    with torch.device("meta"):
+        network = make()
+    wanted = set(network.state_dict())
+    missing, unexpected = sorted(wanted - set(tensors)), sorted(set(tensors) - wanted)
+    if missing or unexpected:
+        raise WeightsError(
+            f"The weights of {card.name} do not fit its network: missing {missing[:5]} ({len(missing)}), "
+            f"unexpected {unexpected[:5]} ({len(unexpected)}). {mending(card)}"
+        )
+    network.load_state_dict({key: value.to(device, dtype) for key, value in tensors.items()}, assign=True)
+    return network.eval().requires_grad_(False)
