@@ -9,12 +9,15 @@ import argparse
 import ctypes
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from inference.batching import Batch, BatchPolicy, DeviceLostError
 from inference.blobs import BlobStore
 from inference.jobs import ErrorCode, GenerationError
+from inference.leases import Claim, Leases
 from inference.worker import run_worker
 from models.base import Image
 
@@ -66,6 +69,21 @@ class FakeGenerator:
         os.write(self._log, f"{what} {os.getpid()} {time.time():.6f} {seeds}\n".encode())
 
 
+def lose_claims(num_claims: int) -> None:
+    """Redis makes the claims, but its answer does not arrive."""
+    left = [num_claims]
+    claim = Leases.claim
+
+    def claim_unheard(leases: Leases, worker: str, queues: Sequence[str], max_jobs: int) -> list[Claim]:
+        claims = claim(leases, worker, queues, max_jobs)
+        if claims and left[0]:
+            left[0] -= 1
+            raise RedisConnectionError("Connection closed by server.")
+        return claims
+
+    Leases.claim = claim_unheard  # type: ignore[method-assign]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--redis", required=True)
@@ -77,7 +95,9 @@ def main() -> None:
     parser.add_argument("--step-s", type=float, default=0.02)
     parser.add_argument("--lease-s", type=float, default=2.0)
     parser.add_argument("--max-jobs", type=int, default=4)
+    parser.add_argument("--lost-claims", type=int, default=0)
     options = parser.parse_args()
+    lose_claims(options.lost_claims)
     run_worker(
         options.redis,
         options.name,

@@ -142,13 +142,32 @@ async def test_a_cancellation_whose_message_was_missed_is_read_by_the_heartbeat(
 async def test_a_cancelled_job_never_completes_even_when_its_picture_was_ready(
     workshop: Workshop, client: redis.Redis
 ) -> None:
+    workshop.start(num_steps=1, step_s=0.3, lease_s=30)
+    await until_ready(workshop)  # with its first heartbeat: the next is ten seconds away
     generation_id = await workshop.submit()
-    workshop.start(num_steps=1, step_s=0.3)
     await workshop.until(generation_id, Status.PROCESSING)
     client.hset(f"rq:job:{generation_id}", "cancel", "1")
     (ended,) = await workshop.until_final(generation_id)
     assert ended.error_code is ErrorCode.CANCELLED
     assert workshop.taken() == (0, 0)
+
+
+async def test_a_batch_longer_than_its_lease_stays_its_worker_s(workshop: Workshop, client: redis.Redis) -> None:
+    generation_id = await workshop.submit()
+    for _ in range(2):
+        workshop.start(num_steps=3, step_s=1.0, lease_s=0.6)
+    (done,) = await workshop.until_final(generation_id)
+    assert done.status is Status.COMPLETED
+    assert [run.what for run in workshop.runs()] == ["begin", "end"]
+
+
+async def test_a_claim_whose_answer_was_lost_is_made_again_at_no_cost(workshop: Workshop, client: redis.Redis) -> None:
+    jobs = [await workshop.submit() for _ in range(6)]
+    workshop.start(lost_claims=2, lease_s=30)
+    states = await workshop.until_final(*jobs)
+    assert {state.status for state in states} == {Status.COMPLETED}
+    assert {Job.fetch(job, connection=client).retries_left for job in jobs} == {3}
+    assert [run.seeds for run in workshop.runs() if run.what == "end"] == [(1, 2, 3, 4), (5, 6)]
 
 
 async def test_rq_s_stop_command_reaches_any_member_of_a_batch(workshop: Workshop, client: redis.Redis) -> None:
@@ -218,6 +237,20 @@ async def test_what_another_rq_tool_cancels_is_cancelled_here_and_refunded(
     while workshop.taken() != (0, 0):
         assert time.monotonic() < give_up_at
         await asyncio.sleep(0.02)
+
+
+async def test_what_was_given_back_once_is_not_given_back_by_the_clean_up(workshop: Workshop) -> None:
+    for mishap in ("", "unusable"):
+        cancelled_or_failed = await workshop.submit(mishap)
+        if not mishap:
+            await workshop.queue.cancel(cancelled_or_failed, SHOP)
+    kept = await workshop.submit()
+    workshop.start()
+    await workshop.until_final(kept, cancelled_or_failed)
+    workshop.start()  # a worker cleans up when it starts
+    await until_ready(workshop, 2)
+    await asyncio.sleep(0.3)
+    assert workshop.taken() == (1, 1)
 
 
 async def test_every_record_of_an_ended_job_has_a_term(workshop: Workshop, client: redis.Redis) -> None:
