@@ -7,7 +7,7 @@ import logging
 import pkgutil
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -31,39 +31,34 @@ class EngineError(RuntimeError):
     """The model cannot run here; the message says what to do."""
 
 
+def family_of(card: ModelCard) -> type[TryOnFamily[Any, Any]]:
+    """The class that the card's family names."""
+    family: type[TryOnFamily[Any, Any]] = pkgutil.resolve_name(FAMILIES[card.family])
+    return family
+
+
 class Engine:
-    """A loaded family. `settings`: what a batch gets that names none."""
+    """The card's family on `cpu`, `cuda` or `cuda:N`, loaded and warmed up; after this nothing loads.
 
-    def __init__(self, family: TryOnFamily[Any, Any], settings: SamplingSettings, device: torch.device) -> None:
-        self._family = family
-        self._settings = settings
-        self._device = device
+    Raises:
+        EngineError: there is no such device.
+        FileNotFoundError, models.weights.WeightsError: the checkpoint is not whole; the message names the command.
+    """
 
-    @classmethod
-    def load(cls, card: ModelCard, device_name: str) -> Self:
-        """Load the card's family on `cpu`, `cuda` or `cuda:N` and warm it up; after this nothing loads.
-
-        Raises:
-            EngineError: there is no such device.
-            FileNotFoundError, models.weights.WeightsError: the checkpoint is not whole; the message names the command.
-        """
-        device = torch.device(device_name)
-        if device.type == "cuda" and not torch.cuda.is_available():
-            raise EngineError(
-                f"PyTorch finds no CUDA device for {device_name!r}: use --device cpu, or mend the driver."
-            )
+    def __init__(self, card: ModelCard, device_name: str) -> None:
         started_at = time.monotonic()
-        family_class: type[TryOnFamily[Any, Any]] = pkgutil.resolve_name(FAMILIES[card.family])
-        settings = SamplingSettings(card.num_inference_steps, card.guidance_scale)
-        engine = cls(family_class.load(card, card.folder, device), settings, device)
-        engine.warm_up(card.height, card.width, card.categories[0])
-        logger.info("%s is ready on %s after %.1f s", card.name, device, time.monotonic() - started_at)
-        return engine
+        self._device = torch.device(device_name)
+        if self._device.type == "cuda" and not torch.cuda.is_available():
+            raise EngineError(f"There is no CUDA device for {device_name!r}: use --device cpu, or mend the driver.")
+        self._settings = SamplingSettings(card.num_inference_steps, card.guidance_scale)
+        self._family = family_of(card).load(card, card.folder, self._device)
+        self._warm_up(card)
+        logger.info("%s is ready on %s after %.1f s", card.name, self._device, time.monotonic() - started_at)
 
-    def warm_up(self, height: int, width: int, category: str) -> None:
+    def _warm_up(self, card: ModelCard) -> None:
         """Make one grey picture in one step, so that the first shopper does not wait for what is built lazily."""
-        grey = np.full((height, width, 3), GREY, np.uint8)
-        batch = Batch([TryOnInputs(grey, grey, category, seed=0)], num_inference_steps=1, guidance_scale=None)
+        grey = np.full((card.height, card.width, 3), GREY, np.uint8)
+        batch = Batch([TryOnInputs(grey, grey, card.categories[0], seed=0)], num_inference_steps=1, guidance_scale=None)
         for _, outcome in self.generate(batch, lambda fraction: None, lambda index: False):
             if isinstance(outcome, GenerationError):
                 logger.info("no warm-up: the family wants a real picture")

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from inference.batching import Batch, BatchPolicy, DeviceLostError, wait_for_company_s
-from inference.engine import Engine, EngineError
+from inference.engine import Engine, EngineError, family_of
 from inference.jobs import ErrorCode, GenerationError
 from models import catalog
 from models.base import Image, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
@@ -76,8 +76,20 @@ def family() -> Counting:
 
 
 @pytest.fixture
-def engine(family: Counting) -> Engine:
-    return Engine(family, SamplingSettings(4, 1.5), torch.device("cpu"))
+def card(monkeypatch: pytest.MonkeyPatch) -> ModelCard:
+    monkeypatch.setitem(catalog.FAMILIES, "counting", "nowhere:Counting")
+    licence = Licence("MIT", "MIT", "yes", "ours")
+    return ModelCard("counting", "Counting", "counting", "", licence, (), 8, 8, 4, 1.5, ("upper",))
+
+
+@pytest.fixture
+def engine(family: Counting, card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    monkeypatch.setattr(Counting, "load", lambda card, folder, device: family)
+    monkeypatch.setattr("inference.engine.family_of", lambda card: Counting)
+    engine = Engine(card, "cpu")
+    assert family.calls == ["begin 1", "step", "finish"], "it is warm"
+    family.calls.clear()
+    return engine
 
 
 def run(
@@ -151,25 +163,15 @@ def test_too_little_memory_is_an_error_of_the_batch(engine: Engine, family: Coun
         run(engine, Batch([inputs()], None, None))
 
 
-def card(family: str = "counting") -> ModelCard:
-    licence = Licence("MIT", "MIT", "yes", "ours")
-    return ModelCard("counting", "Counting", family, "", licence, (), 8, 8, 3, 1.0, ("upper",))
-
-
-def test_a_card_loads_its_family_by_import_string_and_is_warm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(catalog.FAMILIES, "counting", "tests_engine:Counting")
-    monkeypatch.setattr("inference.engine.pkgutil.resolve_name", {"tests_engine:Counting": Counting}.__getitem__)
-    engine = Engine.load(card(), "cpu")
-    outcomes, progress = run(engine, Batch([inputs(10)], None, None))
-    assert int(outcomes[0][0, 0, 0]) == 13  # type: ignore[index]
-    assert len(progress) == 3
-
-
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_a_missing_device_is_refused_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(catalog.FAMILIES, "counting", "nothing:Nothing")
+def test_a_missing_device_is_refused_with_a_sentence(card: ModelCard) -> None:
     with pytest.raises(EngineError, match="--device cpu"):
-        Engine.load(card(), "cuda:0")
+        Engine(card, "cuda:0")
+
+
+@pytest.mark.parametrize("name", catalog.card_names())
+def test_every_card_names_a_family_that_can_be_imported(name: str) -> None:
+    assert issubclass(family_of(catalog.load_card(name)), TryOnFamily)
 
 
 def test_an_idle_worker_waits_for_company_only_while_its_batch_has_room() -> None:
