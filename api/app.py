@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from api import errors
 from api.access_log import AccessLog
+from api.errors import ApiError, Forbidden, replies
 from api.loopback import LoopbackOnly
 from api.openapi import describe
 from api.routes import demo, fitting_room, generations, operations, storage, uploads
@@ -30,10 +31,13 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.services = services
             yield
 
+    common = (ApiError, Forbidden) if settings.mode == "open" else (ApiError,)
     app = FastAPI(
         title="Fitting Room",
         version="1.0.0",
         lifespan=lifespan,
+        responses=replies(*common),
+        generate_unique_id_function=lambda route: route.name,
     )
     errors.install(app)
     for routes in (fitting_room, uploads, generations, storage, operations):
@@ -42,5 +46,5 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(demo.router)
         app.add_middleware(LoopbackOnly)
     app.add_middleware(AccessLog)
-    app.openapi = partial(describe, app)  # type: ignore[method-assign]
+    app.openapi = partial(describe, app, settings.mode)  # type: ignore[method-assign]
     return app

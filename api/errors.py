@@ -24,7 +24,7 @@ class ErrorReply(BaseModel):
     """A reply that is not a success."""
 
     message: str = Field(description="One sentence for people.")
-    code: str | None = Field(None, description="For programs.")
+    code: str = Field(description="For programs.")
 
 
 class ApiError(Exception):
@@ -141,13 +141,10 @@ def replies(*errors: type[ApiError]) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI entries of the errors a route can answer with, each with its example."""
     documented: dict[int | str, dict[str, Any]] = {}
     for error in errors:
+        content = {"schema": {"$ref": f"#/components/schemas/{ErrorReply.__name__}"}, "examples": {}}
         entry = documented.setdefault(
             error.status,
-            {
-                "model": ErrorReply,
-                "description": http.HTTPStatus(error.status).phrase,
-                "content": {"application/json": {"examples": {}}},
-            },
+            {"description": http.HTTPStatus(error.status).phrase, "content": {"application/json": content}},
         )
         example = {"message": error.example, "code": error.code}
         entry["content"]["application/json"]["examples"][error.__name__] = {"value": example}
@@ -168,11 +165,20 @@ async def _api_error(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse(error.body(), error.status, error.headers)
 
 
-async def _http_error(_: Request, error: Exception) -> JSONResponse:
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     phrase = http.HTTPStatus(error.status_code)
-    body = ErrorReply(message=f"{error.detail or phrase.phrase}.".replace("..", "."), code=phrase.name)
-    return JSONResponse(body.model_dump(), error.status_code, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if phrase is http.HTTPStatus.METHOD_NOT_ALLOWED and (methods := _methods_of_path(request)):
+        headers["Allow"] = methods
+    body = ErrorReply(message=f"{error.detail.rstrip('.')}.", code=phrase.name)
+    return JSONResponse(body.model_dump(), phrase, headers)
+
+
+def _methods_of_path(request: Request) -> str:
+    """Of all operations at this path: the framework names only the first one's."""
+    path = getattr(request.scope.get("route"), "path", "")
+    return ", ".join(method.upper() for method in request.app.openapi()["paths"].get(path, ()))
 
 
 async def _validation_error(_: Request, error: Exception) -> JSONResponse:

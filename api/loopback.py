@@ -30,7 +30,7 @@ class LoopbackOnly:
 
 def _is_local(headers: Headers) -> bool:
     host, origin = headers.get("host", ""), headers.get("origin")
-    return _names_this_machine(f"//{host}") and (origin is None or _names_this_machine(origin))
+    return _names_this_machine(f"//{host}") and (not origin or _names_this_machine(origin))
 
 
 def _names_this_machine(url: str) -> bool:

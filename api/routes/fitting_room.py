@@ -6,9 +6,10 @@ import hashlib
 import logging
 import secrets
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
+from fastapi.responses import JSONResponse
 from redis.exceptions import RedisError
 
 from api.admission import Blocked, admission, blocked, blocked_replies
@@ -61,17 +62,18 @@ async def check_credits(shared: ServicesDep, shop: ShopDep, response: Response) 
 
 @router.post(
     "/fitting-room",
+    response_model=TryOnReply,
     response_model_exclude_none=True,
     responses=replies(BadRequest, Unauthorised, PhotoNotFound, ProductNotFound, TooLarge, IdempotencyKeyReused)
     | blocked_replies(),
 )
-async def create(
+async def try_on(
     wanted: TryOn,
     shared: ServicesDep,
     shop: ShopDep,
     shopper: ShopperDep,
     idempotency_key: IdempotencyKey = None,
-) -> Any:
+) -> TryOnReply | JSONResponse:
     """Queue a generation and answer at once; a blocked one has an empty `jobId` and a `code`."""
     await _check_photo(shared, shop, wanted.user_image_id)
     garment = await shared.products.find(wanted.product_id, wanted.variant_id)

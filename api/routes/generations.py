@@ -33,14 +33,16 @@ GenerationDep = Annotated[Generation, Depends(generation_of_shop)]
 
 
 @router.get("", response_model_exclude_none=True)
-async def status(found: GenerationDep, links: LinksDep, response: Response) -> GenerationReply:
+async def generation_status(found: GenerationDep, links: LinksDep, response: Response) -> GenerationReply:
     """Where a generation stands. Poll every 2 seconds, and stop at COMPLETED or FAILED."""
     response.headers["Cache-Control"] = "no-store"
     return _told(found, links)
 
 
 @router.delete("", response_model_exclude_none=True)
-async def cancel(found: GenerationDep, shared: ServicesDep, links: LinksDep, response: Response) -> GenerationReply:
+async def cancel_generation(
+    found: GenerationDep, shared: ServicesDep, links: LinksDep, response: Response
+) -> GenerationReply:
     """End a waiting generation now, a running one between two steps. It counts against no limit."""
     response.headers["Cache-Control"] = "no-store"
     cancelled = await shared.queue.cancel(found.generation_id, found.shop)
@@ -48,7 +50,9 @@ async def cancel(found: GenerationDep, shared: ServicesDep, links: LinksDep, res
 
 
 @router.get("/events", response_class=EventSourceResponse)
-async def events(found: GenerationDep, shared: ServicesDep, links: LinksDep) -> AsyncIterator[ServerSentEvent]:
+async def generation_events(
+    found: GenerationDep, shared: ServicesDep, links: LinksDep
+) -> AsyncIterator[ServerSentEvent]:
     """Every change as a server-sent event `generation` with the body of the plain GET, until COMPLETED or FAILED."""
     async for change in shared.streams.watch(found.generation_id, found.shop):
         yield ServerSentEvent(event="generation", data=_told(change, links).wire())

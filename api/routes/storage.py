@@ -53,7 +53,7 @@ async def read(token: str, links: LinksDep, blobs: BlobsDep) -> Response:
     responses=replies(BadRequest, Forbidden, LinkInvalid, TooLarge),
     openapi_extra={
         "requestBody": {
-            "required": True,
+            "required": False,
             "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
         }
     },

@@ -24,9 +24,10 @@ from api.errors import (
 )
 from api.links import UPLOAD_TTL_S
 from api.photos import Photo, in_background, person_photo
+from api.small_body import SmallBody
 from inference.blobs import PHOTOS, UPLOADS, BlobStore, check_key
 
-router = APIRouter(prefix="/public", tags=["Photographs"], responses=replies(Unauthorised))
+router = APIRouter(prefix="/public", tags=["Photographs"], route_class=SmallBody, responses=replies(Unauthorised))
 
 LEGACY_LIMIT = 10 * MEGABYTE
 FORM_OVERHEAD = 64_000  # bytes; what multipart adds to its one file
@@ -73,6 +74,19 @@ class PhotoReply(Reply):
 
 
 class LegacyPhotoReply(PhotoReply):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "fileId": PHOTO_ID,
+                "fileUrl": SIGNED_URL,
+                "message": PROCESSED,
+                "imageWidth": 800,
+                "imageHeight": 1000,
+                "faces": [],
+            }
+        }
+    )
+
     image_width: int = Field(ge=1, description="Pixels, of the photograph as it is used.")
     image_height: int = Field(ge=1)
     faces: list[dict[str, float]] = Field([], description="Always empty: no faces are looked for.")
@@ -90,7 +104,7 @@ async def prepare(shop: ShopDep, redis: RedisDep, links: LinksDep) -> PreparedUp
     return PreparedUpload(upload_url=links.upload(key), upload_key=key)
 
 
-@router.post("/upload-complete", responses=replies(BadPhoto, BadRequest, UploadNotFound, Unavailable))
+@router.post("/upload-complete", responses=replies(BadPhoto, BadRequest, TooLarge, UploadNotFound, Unavailable))
 async def complete(
     done: UploadComplete, shop: ShopDep, redis: RedisDep, blobs: BlobsDep, links: LinksDep
 ) -> PhotoReply:
