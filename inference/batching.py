@@ -21,8 +21,24 @@ class Batch:
     guidance_scale: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class BatchPolicy:
+    """At most `max_jobs` a batch; a worker that was idle waits `window_s` for company before it starts."""
+
+    max_jobs: int = 4
+    window_s: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.max_jobs < 1 or self.window_s < 0:
+            raise ValueError("a batch needs at least one job, and a window of zero seconds or more")
+
+
 class Generator(Protocol):
     """What makes pictures: the engine."""
+
+    @property
+    def policy(self) -> BatchPolicy:
+        """What its device can do at once."""
 
     def generate(
         self, batch: Batch, on_progress: Callable[[float], None], stopped: Callable[[int], bool]
@@ -35,18 +51,6 @@ class Generator(Protocol):
 
 class DeviceLostError(RuntimeError):
     """The device needs a new process; the jobs are not to blame."""
-
-
-@dataclass(frozen=True, slots=True)
-class BatchPolicy:
-    """At most `max_jobs` a batch; a worker that was idle waits `window_s` for company before it starts."""
-
-    max_jobs: int = 4
-    window_s: float = 0.05
-
-    def __post_init__(self) -> None:
-        if self.max_jobs < 1 or self.window_s < 0:
-            raise ValueError("a batch needs at least one job, and a window of zero seconds or more")
 
 
 def wait_for_company_s(policy: BatchPolicy, num_waiting: int) -> float:

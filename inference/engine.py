@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from inference.batching import Batch, DeviceLostError
+from inference.batching import Batch, BatchPolicy, DeviceLostError
 from inference.jobs import ErrorCode, GenerationError
 from models.base import SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
 from models.catalog import FAMILIES, ModelCard
@@ -50,6 +50,8 @@ class Engine:
         self._device = torch.device(device_name)
         if self._device.type == "cuda" and not torch.cuda.is_available():
             raise EngineError(f"There is no CUDA device for {device_name!r}: use --device cpu, or mend the driver.")
+        # More than one at a time gains a CPU nothing, and makes each shopper wait for the others.
+        self.policy = BatchPolicy() if self._device.type == "cuda" else BatchPolicy(max_jobs=1, window_s=0.0)
         self._settings = SamplingSettings(card.num_inference_steps, card.guidance_scale)
         self._family = family_of(card).load(card, card.folder, self._device)
         self._warm_up(card)

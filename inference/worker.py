@@ -23,7 +23,7 @@ from rq.utils import now
 from rq.worker import WorkerStatus
 from rq.worker_registration import clean_worker_registry, register
 
-from inference.batching import BatchPolicy, DeviceLostError, Generator, wait_for_company_s
+from inference.batching import DeviceLostError, Generator, wait_for_company_s
 from inference.leases import Claim, Leases
 from inference.patience import AWAY, patiently
 from inference.pulse import Pulse
@@ -52,7 +52,6 @@ def run_worker(
     generator: Generator,
     blobs: Blobs,
     *,
-    policy: BatchPolicy | None = None,
     lease_s: float = LEASE_S,
 ) -> None:
     """Serve `queues` (names of cards) until SIGTERM or SIGINT, which lets the running batch end first.
@@ -62,8 +61,7 @@ def run_worker(
     Raises:
         DeviceLostError: the device needs a new process; what ran here is left for the others.
     """
-    names, rules = list(queues), policy or BatchPolicy()
-    worker = patiently(lambda: BatchWorker(names, name, redis_url, generator, blobs, rules, lease_s))
+    worker = patiently(lambda: BatchWorker(list(queues), name, redis_url, generator, blobs, lease_s))
     worker.work(logging_level="WARNING")
     if worker.lost_device is not None:
         raise worker.lost_device
@@ -79,12 +77,11 @@ class BatchWorker(SimpleWorker):
         redis_url: str,
         generator: Generator,
         blobs: Blobs,
-        policy: BatchPolicy,
         lease_s: float,
     ) -> None:
         super().__init__(queues, name=name, connection=connect(redis_url), worker_ttl=REGISTERED_S)
         self.lost_device: DeviceLostError | None = None
-        self._policy = policy
+        self._policy = generator.policy
         self._leases = Leases(connect(redis_url, lease_s / 3), lease_s)
         self._pulse = Pulse(
             self._leases, self.name, self.queue_names(), ttl_s=REGISTERED_S + 60, on_forgotten=self._register_again

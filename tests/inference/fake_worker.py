@@ -25,7 +25,8 @@ MISHAPS = {1: "raises", 2: "unusable", 3: "device lost", 4: "hangs"}
 
 
 class FakeGenerator:
-    def __init__(self, log: Path, num_steps: int, step_s: float) -> None:
+    def __init__(self, log: Path, num_steps: int, step_s: float, policy: BatchPolicy) -> None:
+        self.policy = policy
         self._log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._num_steps = num_steps
         self._step_s = step_s
@@ -102,9 +103,8 @@ def main() -> None:
         options.redis,
         options.name,
         options.queues.split(","),
-        FakeGenerator(options.log, options.num_steps, options.step_s),
+        FakeGenerator(options.log, options.num_steps, options.step_s, BatchPolicy(options.max_jobs)),
         BlobStore.open(options.blobs.as_uri()),
-        policy=BatchPolicy(options.max_jobs, window_s=0.05),
         lease_s=options.lease_s,
     )
 
