@@ -13,6 +13,8 @@ from api.app import create_app
 if TYPE_CHECKING:
     import socket
 
+    from fastapi import FastAPI
+
     from api.settings import Settings
 
 GRACE_S = 10
@@ -24,8 +26,9 @@ GC_THRESHOLD = (
 def run_api(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then end within `GRACE_S`."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -34,12 +37,20 @@ def run_api(settings: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
-    _Server(config).run()
+    _Server(app, config).run()
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, app: FastAPI, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._app = app
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.state.services.closing.set()
+        await super().shutdown(sockets)

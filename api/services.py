@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -35,6 +36,7 @@ class Services:
     blobs: BlobStore
     links: Links
     products: Products
+    closing: asyncio.Event = field(default_factory=asyncio.Event)  # set when the process is asked to end
     credits: dict[str, tuple[float, bool]] = field(default_factory=dict)  # shop -> until when, allowed
 
 

@@ -12,6 +12,7 @@ from api.contract import GenerationReply
 from api.dependencies import LinksDep, ServicesDep, ShopDep
 from api.errors import GenerationNotFound, Unauthorised, Unavailable, replies
 from api.links import Links
+from api.streams import until
 from inference.jobs import Generation
 
 router = APIRouter(
@@ -54,7 +55,7 @@ async def generation_events(
     found: GenerationDep, shared: ServicesDep, links: LinksDep
 ) -> AsyncIterator[ServerSentEvent]:
     """Every change as a server-sent event `generation` with the body of the plain GET, until COMPLETED or FAILED."""
-    async for change in shared.streams.watch(found.generation_id, found.shop):
+    async for change in until(shared.closing, shared.streams.watch(found.generation_id, found.shop)):
         yield ServerSentEvent(event="generation", data=_told(change, links).wire())
 
 

@@ -90,10 +90,13 @@ def _address(process: subprocess.Popen[bytes], log_file: Path) -> str:
 
 @pytest.fixture(scope="session")
 def products(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one product and one variant of it."""
+    """A folder with a product that has a variant, and one that the tests' worker finds no photograph usable with."""
     folder = tmp_path_factory.mktemp("products")
     Image.new("RGB", (160, 200), "teal").save(folder / "shirt.png")
-    variant = {"variantId": "gid://shopify/ProductVariant/2001", "title": "Teal"}
-    shirt = {"productId": "gid://shopify/Product/1001", "title": "Shirt", "image": "shirt.png", "category": "upper"}
-    (folder / "products.json").write_text(json.dumps({"products": [shirt | {"variants": [variant]}]}))
+    Image.new("RGB", (160, 200), (2, 0, 0)).save(folder / "unwearable.png")
+    variants = [{"variantId": "gid://shopify/ProductVariant/2001", "title": "Teal"}]
+    common = {"title": "Shirt", "category": "upper"}
+    shirt = common | {"productId": "gid://shopify/Product/1001", "image": "shirt.png", "variants": variants}
+    unwearable = common | {"productId": "gid://shopify/Product/1002", "image": "unwearable.png"}
+    (folder / "products.json").write_text(json.dumps({"products": [shirt, unwearable]}))
     return folder
