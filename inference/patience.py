@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 T = TypeVar("T")
 
-AWAY = (RedisConnectionError, RedisTimeoutError)
-"""What a server that is away, starting or still loading its file looks like."""
+AWAY = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, OutOfMemoryError)
+"""What a server looks like that is away, starting, loading its file, handing over to another, or full."""
 
 PATIENCE_S = 120.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
@@ -25,7 +26,7 @@ def patiently(call: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
     """`call()`, again and again while Redis is away, for at most `patience_s` seconds. It must bear repetition.
 
     Raises:
-        RedisConnectionError, RedisTimeoutError: Redis stayed away.
+        RedisError: one of `AWAY`, Redis stayed away; any other, at once.
     """
     give_up_at = time.monotonic() + patience_s
     pause_s = FIRST_PAUSE_S

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -73,6 +74,15 @@ class Pulse:
         return self._verdicts.get(claim, Verdict.HELD)
 
     def _run(self) -> None:
+        try:
+            self._beat_until_stopped()
+        except BaseException:
+            logger.critical(
+                "the heartbeat failed: the worker ends, for nothing that it makes would count", exc_info=True
+            )
+            os._exit(1)
+
+    def _beat_until_stopped(self) -> None:
         while not self._ended.wait(TICK_S):
             due = time.monotonic() >= self._beat_at
             with self._lock:

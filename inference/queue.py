@@ -13,7 +13,7 @@ from inference.records import generation, job_fields
 from inference.scripts import CHANGED, source
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from redis import Redis
     from redis.asyncio import Redis as AsyncRedis
@@ -98,11 +98,12 @@ class GenerationQueue:
         reply = await self._cancel(args=[self._now(), generation_id, shop])
         return generation(generation_id, reply) if reply else None
 
-    async def watch(self, generation_id: str, shop: str) -> AsyncIterator[Generation]:
+    async def watch(self, generation_id: str, shop: str) -> AsyncGenerator[Generation, None]:
         """The generation now and after every change, the final state last; nothing when this shop has no such one."""
         told: Generation | None = None
         async with self._redis.pubsub() as changes:
             await changes.subscribe(CHANGED + generation_id)
+            await changes.get_message(timeout=LOOK_AGAIN_S)  # that it listens: no change is missed from here on
             while (found := await self.find(generation_id, shop)) is not None:
                 if found != told:
                     yield found

@@ -50,18 +50,20 @@ def find_binary() -> Path:
 
 
 def check_version(url: str) -> None:
-    """Refuse a server that is away or older than Redis 6.2.
+    """Refuse a server that is away, older than Redis 6.2, or free to forget.
 
     Raises:
         RedisServerError: with what to do about it.
     """
     try:
         with Redis.from_url(url, socket_timeout=5) as client:
-            found = str(client.info("server")["redis_version"])
+            found, memory = str(client.info("server")["redis_version"]), client.info("memory")
     except RedisError as error:
         raise RedisServerError(f"The Redis server of REDIS_URL does not answer: {error}.") from error
     if _numbers(found) < OLDEST:
         raise RedisServerError(f"This Redis is version {found}, which can lose jobs: use Redis 6.2 or newer.")
+    if memory.get("maxmemory") and memory.get("maxmemory_policy") != "noeviction":
+        raise RedisServerError("This Redis drops keys when it is full: set its maxmemory-policy to noeviction.")
 
 
 def _binary_version(binary: Path) -> tuple[int, ...]:

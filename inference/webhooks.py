@@ -19,7 +19,7 @@ import httpx
 from redis import Redis
 from redis.exceptions import RedisError
 from rq.job import JobStatus
-from standardwebhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from inference.jobs import Status
 from inference.records import STATUSES
@@ -38,10 +38,22 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """Where a shop is told, and the secret (`whsec_...`) that signs it."""
+    """Where a shop is told, and the secret (`whsec_...`) that signs it.
+
+    Raises:
+        ValueError: one of them cannot be used.
+    """
 
     url: str
     secret: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        try:
+            usable = httpx.URL(self.url).scheme in ("http", "https") and Webhook(self.secret) is not None
+        except (httpx.InvalidURL, ValueError, EmptyWebhookSecretError):
+            usable = False
+        if not usable:
+            raise ValueError("A webhook needs an http(s) address and a secret of the form whsec_ and base64.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +104,9 @@ class WebhookSender:
                     list(pool.map(lambda row: self._deliver(http, _event(row)), rows))
                 except RedisError as error:
                     logger.warning("Redis did not answer the webhooks' sender: %s", error)
+                    rows = []
+                except Exception:  # what is due stays due
+                    logger.exception("a webhook could not be sent")
                     rows = []
                 if len(rows) < AT_ONCE:
                     self._ended.wait(LOOK_EVERY_S)

@@ -6,12 +6,12 @@ local taken = {}
 for _, id in ipairs(due) do
   local job = redis.call('HMGET', job_key(id), 'webhook_attempts', 'shop', 'status', 'updated_at', 'result_key', 'error_code',
     'error_message')
-  if job[2] then
+  if job[2] and REGISTRIES[job[3]] then
     redis.call('ZADD', OURS .. ':webhooks', text(now + again), id)
     table.insert(job, 1, id)
     taken[#taken + 1] = job
   else
-    redis.call('ZREM', OURS .. ':webhooks', id) -- its term is over
+    redis.call('ZREM', OURS .. ':webhooks', id) -- its term is over, or another RQ tool made it wait again
   end
 end
 return taken

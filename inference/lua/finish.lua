@@ -6,6 +6,11 @@ local now, queue, id, execution, worker, status = clock(ARGV[1]), ARGV[2], ARGV[
 local num_fields = tonumber(ARGV[8])
 if not redis.call('ZSCORE', started_key(queue), id .. ':' .. execution) then return '' end
 
+if redis.call('EXISTS', job_key(id)) == 0 then -- erased while it ran
+  end_execution(queue, id, execution, worker)
+  return ''
+end
+
 local fields = { unpack(ARGV, 9, 8 + num_fields) }
 if redis.call('HGET', job_key(id), 'cancel') then status, fields = 'stopped', CANCELLED end
 

@@ -13,7 +13,7 @@ local verdicts = { tostring(registered) }
 for i = 5, #ARGV, 4 do
   local queue, id, execution, progress = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local composite = id .. ':' .. execution
-  if not redis.call('ZSCORE', started_key(queue), composite) then
+  if not redis.call('ZSCORE', started_key(queue), composite) or redis.call('EXISTS', job_key(id)) == 0 then
     verdicts[#verdicts + 1] = 'lost'
   else
     redis.call('ZADD', started_key(queue), text(now + lease + MARGIN_S), composite)

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -71,6 +74,21 @@ def test_progress_is_told_once_and_at_most_five_times_a_second() -> None:
     told = [progress for progress in leases.told if progress is not None]
     assert 3 <= len(told) <= 6
     assert told == sorted(set(told))
+
+
+def test_a_worker_whose_heartbeat_fails_for_good_ends() -> None:
+    program = """
+import time
+from test_pulse import Script
+from inference.pulse import Pulse
+leases = Script()
+leases.pulse = lambda *_: 1 / 0
+Pulse(leases, "worker", ["paperdoll"], ttl_s=60, on_forgotten=lambda: None).start()
+time.sleep(10)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parent, capture_output=True, timeout=8)
+    assert ended.returncode == 1
+    assert b"ZeroDivisionError" in ended.stderr
 
 
 def test_only_what_runs_here_can_be_cancelled() -> None:

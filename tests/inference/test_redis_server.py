@@ -106,6 +106,15 @@ def test_a_server_that_is_too_old_is_refused(redis_url: str, monkeypatch: pytest
         check_version(redis_url)
 
 
+def test_a_server_that_may_drop_jobs_when_full_is_refused(folder: Path) -> None:
+    with RedisServer(folder) as server, Redis.from_url(server.url) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        check_version(server.url)
+        client.config_set("maxmemory", "100mb")
+        with pytest.raises(RedisServerError, match="noeviction"):
+            check_version(server.url)
+
+
 def test_a_folder_too_deep_for_a_socket_is_refused_with_a_sentence(folder: Path) -> None:
     with pytest.raises(RedisServerError, match="shorter data folder"):
         RedisServer(folder / ("deep" * 40))

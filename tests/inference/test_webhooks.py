@@ -177,5 +177,31 @@ async def test_a_shop_without_a_target_leaves_nothing_due(
     assert receiver.deliveries == []
 
 
+@pytest.mark.parametrize(
+    ("url", "secret"),
+    [
+        ("ftp://shop.example", SECRET),
+        ("nowhere", SECRET),
+        ("https://shop.example", "whsec_"),
+        ("https://shop.example", "x"),
+    ],
+)
+def test_a_target_that_could_never_work_is_refused(url: str, secret: str) -> None:
+    with pytest.raises(ValueError, match="webhook needs"):
+        WebhookTarget(url, secret)
+
+
+@pytest.mark.usefixtures("sender")
+async def test_a_job_that_another_tool_made_wait_again_is_told_when_it_ends(
+    workshop: Workshop, receiver: Receiver, client: redis.Redis
+) -> None:
+    generation_id = await workshop.submit("unusable")
+    client.zadd("fitting-room:webhooks", {generation_id: 0})
+    await asyncio.sleep(1)
+    assert receiver.deliveries == []
+    workshop.start()
+    await until_delivered(receiver, 1)
+
+
 def test_the_secret_of_a_target_is_not_shown() -> None:
     assert SECRET not in repr(WebhookTarget("https://shop.example/hook", SECRET))

@@ -7,7 +7,6 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from rq import Queue as RqQueue
 from rq import Worker as RqWorker
 from rq.command import send_stop_job_command
@@ -403,8 +402,19 @@ async def until_ready(workshop: Workshop, num_workers: int = 1) -> None:
         await asyncio.sleep(0.02)
 
 
-@pytest.mark.parametrize("num_workers", [2])
-async def test_two_workers_never_run_the_same_job(workshop: Workshop, num_workers: int) -> None:
+async def test_a_job_erased_while_it_runs_leaves_nothing_behind(workshop: Workshop, client: redis.Redis) -> None:
+    erased, mate = await workshop.submit(), await workshop.submit()
+    workshop.start(num_steps=10, step_s=0.1)
+    await workshop.until(erased, Status.PROCESSING)
+    client.delete(f"rq:job:{erased}")
+    assert (await workshop.until_final(mate))[0].status is Status.COMPLETED
+    await asyncio.sleep(0.5)
+    assert client.keys(f"*{erased}*") == []
+    assert StartedJobRegistry("paperdoll", connection=client).get_job_count(cleanup=False) == 0
+
+
+async def test_two_workers_never_run_the_same_job(workshop: Workshop) -> None:
+    num_workers = 2
     for _ in range(num_workers):
         workshop.start(num_steps=1, step_s=0.005)
     await until_ready(workshop, num_workers)
