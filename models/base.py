@@ -66,7 +66,8 @@ class TryOnFamily(ABC, Generic[PreparedT, StateT]):
         """Load the card's files from `folder` strictly.
 
         Raises:
-            FileNotFoundError, models.weights.WeightsError: a file or key is missing or unexpected, with the mending command.
+            FileNotFoundError, models.weights.WeightsError: a file or key is missing or unexpected; the message
+                says how to mend it.
         """
 
     @abstractmethod

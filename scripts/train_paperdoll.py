@@ -20,13 +20,13 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from models.paperdoll.composition import Reading
+from models.paperdoll.canvas import LEFT_SLEEVE
 from models.paperdoll.denoising import Scene
 from models.paperdoll.drawings import Drawings
 from models.paperdoll.export import export as export_weights
 from models.paperdoll.export import load_averaged
+from models.paperdoll.layers import Reading
 from models.paperdoll.networks import HEIGHT, WIDTH, Networks
-from models.paperdoll.painting import LEFT_SLEEVE
 from models.paperdoll.pool import Pool, render_shard
 from models.paperdoll.training import Run, denoiser_loss, reader_loss, told_reading
 
@@ -75,7 +75,7 @@ def reader(side: Side, minutes: float = 80, threads: int = 1, folder: Folder = R
         if run.step % SAY_EVERY == 0:
             pixels_mean, right = (sum(column) / len(column) for column in zip(*losses, strict=True))
             console.print(
-                f"{side} step {run.step} {run.progress:.1%}: keypoints off by {pixels_mean:.2f} px, labels right {right:.4f}"
+                f"{side} {run.step} {run.progress:.1%}: keypoints off by {pixels_mean:.2f} px, labels right {right:.4f}"
             )
             losses.clear()
             pool.refresh()
@@ -110,7 +110,7 @@ def denoiser(minutes: float = 60, told: bool = False, threads: int = 1, folder: 
         if run.step % SAY_EVERY == 0:
             mine, composite = (sum(column) / len(column) for column in zip(*errors, strict=True))
             console.print(
-                f"denoiser step {run.step} {run.progress:.1%}: {mine:.2f} dB in the mask, composite {composite:.2f} dB"
+                f"denoiser {run.step} {run.progress:.1%}: {mine:.2f} dB in the mask, composite {composite:.2f} dB"
             )
             errors.clear()
         if time.monotonic() - saved > SAVE_EVERY_S:

@@ -13,36 +13,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from models.paperdoll.canvas import BACKGROUND, HAND, HEAD, LEFT_SLEEVE, RIGHT_SLEEVE, SKIN, TORSO, TROUSERS
 from models.paperdoll.figures import arm_coverage, trousers_coverage, trunk_coverage
-from models.paperdoll.filling import push_pull
 from models.paperdoll.geometry import BodyCoordinates, frame_grid
-from models.paperdoll.painting import BACKGROUND, HAND, HEAD, LEFT_SLEEVE, RIGHT_SLEEVE, SKIN, TORSO, TROUSERS
+from models.paperdoll.layers import Layers, Reading, widen
 
 NUM_PARTS = 7
 CERTAIN = 0.015  # the least probability of a part
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A picture and what its reader saw: `picture` `[B, 3, H, W]` in [0, 1], `keypoints` `[B, 12, 2]`, `labels` `[B, L, h, w]` in [0, 1]."""
-
-    picture: Tensor
-    keypoints: Tensor
-    labels: Tensor
-
-    def sized(self, height: int, width: int) -> Tensor:
-        """The labels at another size."""
-        return functional.interpolate(self.labels, size=(height, width), mode="bilinear", align_corners=False)
-
-
-def widen(field: Tensor, pixels: int) -> Tensor:
-    """The greatest value within `pixels` of each place, `[B, 1, H, W]`."""
-    return functional.max_pool2d(field, 2 * pixels + 1, 1, pixels)
-
-
-def change_mask(person: Reading, body: BodyCoordinates) -> Tensor:
-    """Where the picture may change, `[B, 1, h, w]` of 0 and 1 at the labels' size: what the old garment covers and the new might."""
-    labels = person.labels
+def change_mask(labels: Tensor, body: BodyCoordinates) -> Tensor:
+    """Where the picture may change, `[B, 1, h, w]` of 0 and 1: what the old garment covers and the new one might."""
     y = body.v * 2.6
     torso = (body.u.abs() < 1.42) & (y < 3.3) & (y > -0.36 + 0.36 * ((body.u.abs() - 0.3) / 0.7).clamp(min=0) - 0.12)
     arms = ((body.distance < 1.6) & (body.s < 2.04)).any(1)
@@ -52,34 +33,23 @@ def change_mask(person: Reading, body: BodyCoordinates) -> Tensor:
     return (old | ((torso | arms) & ~kept)[:, None]).float()
 
 
-def cloth_layers(flat: Reading) -> Tensor:
-    """The flat-lay's torso, left and right sleeve, each spread beyond its edges: `[B, 3, 3, H, W]`."""
-    labels = flat.sized(*flat.picture.shape[2:])
-    inner = [-widen(-(labels[:, k : k + 1] > 0.5).float(), 1) for k in (TORSO, LEFT_SLEEVE, RIGHT_SLEEVE)]
-    return torch.stack([push_pull(flat.picture, weight) for weight in inner], 1)
-
-
-def worn_cloth(flat: Reading, body: BodyCoordinates, flat_body: BodyCoordinates) -> tuple[Tensor, Tensor]:
-    """Cloth on the body: colours `[B, 3, 3, H, W]` and coverage `[B, 3, H, W]` of torso, left and right sleeve."""
-    flows = body.to(flat_body) / flat.picture.new_tensor([0.75, 1.0])
-    layers, labels = cloth_layers(flat), flat.labels
+def cloth_coverage(labels: Tensor, body: BodyCoordinates, flat_body: BodyCoordinates) -> Tensor:
+    """How far torso, left and right sleeve of a flat-lay with `labels` cover each pixel of the body, `[B, 3, H, W]`."""
+    flows = (body.to(flat_body) / labels.new_tensor([0.75, 1.0])).flatten(0, 1)
     whole = labels[:, TORSO : RIGHT_SLEEVE + 1].sum(1)
-    sources = (whole, labels[:, LEFT_SLEEVE], labels[:, RIGHT_SLEEVE])
-    colours, coverage = [], []
-    for k, source in enumerate(sources):
-        colours.append(functional.grid_sample(layers[:, k], flows[:, k], padding_mode="border", align_corners=False))
-        coverage.append(functional.grid_sample(source[:, None], flows[:, k], align_corners=False)[:, 0])
-    coverage[0] = coverage[0] * ((1.32 - body.u.abs()) * 20).clamp(0, 1)
-    return torch.stack(colours, 1), torch.stack(coverage, 1)
+    sources = torch.stack([whole, labels[:, LEFT_SLEEVE], labels[:, RIGHT_SLEEVE]], 1)
+    worn = functional.grid_sample(sources.flatten(0, 1)[:, None], flows, align_corners=False)
+    coverage = worn.view(-1, 3, *body.u.shape[1:])
+    near_torso = ((1.32 - body.u.abs()) * 20).clamp(0, 1)
+    return torch.cat([coverage[:, :1] * near_torso[:, None], coverage[:, 1:]], 1)
 
 
-def likely_parts(person: Reading, coverage: Tensor, body: BodyCoordinates, pixel: float) -> Tensor:
-    """Probabilities of the parts in the new picture, `[B, 7, H, W]`, from the old picture's labels and the cloth's coverage."""
-    labels = person.sized(*coverage.shape[2:])
+def likely_parts(labels: Tensor, coverage: Tensor, body: BodyCoordinates, pixel: float) -> Tensor:
+    """Probabilities of the new picture's parts, `[B, 7, H, W]`, from the old one's labels and the cloth's coverage."""
     hidden = widen(labels[:, TORSO : RIGHT_SLEEVE + 1].sum(1, keepdim=True), 1)
     seen = torch.zeros_like(labels[:, :NUM_PARTS])
-    for part, label in ((BACKGROUND, BACKGROUND), (SKIN, SKIN), (TROUSERS, TROUSERS), (HEAD, HEAD)):
-        seen[:, part] = labels[:, label]
+    for label in (BACKGROUND, SKIN, TROUSERS, HEAD):
+        seen[:, label] = labels[:, label]
     seen[:, SKIN] += labels[:, HAND]
     seen = seen / seen.sum(1, keepdim=True).clamp_min(1e-3)
     guessed = torch.zeros_like(seen)
@@ -102,38 +72,35 @@ def _over(parts: Tensor, coverage: Tensor, part: int) -> Tensor:
     return torch.lerp(parts, above, coverage[:, None])
 
 
-def person_layers(person: Reading) -> dict[int, Tensor]:
-    """Colours of what the old picture shows, spread under the old garment: part to `[B, 3, H, W]`."""
-    size = person.picture.shape[2], person.picture.shape[3]
-    labels = person.sized(*size)
-    margin = max(1, round(size[0] / person.labels.shape[2]))
-    hidden = widen(labels[:, TORSO : RIGHT_SLEEVE + 1].sum(1, keepdim=True), margin)
-    shown = 1 - hidden
-    weights = {part: labels[:, part : part + 1] * shown for part in (BACKGROUND, SKIN, TROUSERS, HEAD)}
-    weights[SKIN] = weights[SKIN] + labels[:, HAND : HAND + 1] * shown
-    layers = {part: push_pull(person.picture, (weight * 3 - 2).clamp(0, 1)) for part, weight in weights.items()}
-    return layers
-
-
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """All that the picture is made of. `mask` `[B, 1, H, W]`; `layers` `[B, 7, 3, H, W]`; `parts` `[B, 7, H, W]`; `hints` `[B, 8, H, W]`."""
+    """All that the small picture is made of.
+
+    `mask` `[B, 1, h, w]`; `layers` `[B, 7, 3, h, w]`, to be had at other sizes from `sources`; `parts` `[B, 7, h, w]`;
+    `hints` `[B, 8, h, w]` about [-1, 1].
+    """
 
     mask: Tensor
+    sources: Layers
     layers: Tensor
     parts: Tensor
     hints: Tensor
 
     @classmethod
     def of(cls, person: Reading, flat: Reading) -> Composition:
-        """At the size of the person's picture."""
+        """At the size of the person's reading."""
         height, width = person.picture.shape[2:]
         body = BodyCoordinates.of(person.keypoints, frame_grid(height, width, person.picture.device))
         flat_body = BodyCoordinates.of(flat.keypoints, frame_grid(1, 1, person.picture.device))
-        colours, coverage = worn_cloth(flat, body, flat_body)
-        layers = _stacked(person_layers(person), colours)
-        parts = likely_parts(person, coverage, body, 2 / height)
-        return cls(change_mask(person, body), layers, parts, _hints(body))
+        sources = Layers.of(person, flat)
+        coverage = cloth_coverage(flat.labels, body, flat_body)
+        return cls(
+            mask=change_mask(person.labels, body),
+            sources=sources,
+            layers=sources.at(person.picture, flat.picture, body, flat_body),
+            parts=likely_parts(person.labels, coverage, body, 2 / height),
+            hints=_hints(body),
+        )
 
     @property
     def logits(self) -> Tensor:
@@ -141,24 +108,14 @@ class Composition:
 
     @property
     def picture(self) -> Tensor:
-        """The picture without the denoiser, `[B, 3, H, W]`."""
+        """The picture without the denoiser, `[B, 3, h, w]`."""
         return mix(self.layers, self.parts)
 
-    def rows(self, chosen: Tensor) -> Composition:
-        """Some of the batch, by index."""
-        return Composition(self.mask[chosen], self.layers[chosen], self.parts[chosen], self.hints[chosen])
-
-
-def full_size_layers(person: Reading, flat: Reading) -> Tensor:
-    """The layers alone, `[B, 7, 3, H, W]`, from pictures larger than their labels."""
-    grid = frame_grid(*person.picture.shape[2:], person.picture.device)
-    body = BodyCoordinates.of(person.keypoints, grid)
-    flat_body = BodyCoordinates.of(flat.keypoints, grid[:1, :1])
-    return _stacked(person_layers(person), worn_cloth(flat, body, flat_body)[0])
-
-
-def _stacked(own: dict[int, Tensor], cloth: Tensor) -> Tensor:
-    return torch.stack([own[BACKGROUND], *cloth.unbind(1), own[SKIN], own[TROUSERS], own[HEAD]], 1)
+    def rows(self, chosen: slice | Tensor) -> Composition:
+        """Some of the batch."""
+        return Composition(
+            self.mask[chosen], self.sources.rows(chosen), self.layers[chosen], self.parts[chosen], self.hints[chosen]
+        )
 
 
 def mix(layers: Tensor, parts: Tensor) -> Tensor:
@@ -167,5 +124,5 @@ def mix(layers: Tensor, parts: Tensor) -> Tensor:
 
 
 def _hints(body: BodyCoordinates) -> Tensor:
-    flat = (body.u[:, None] / 2, body.v[:, None] - 0.5, body.s - 1, body.r / 3, body.distance / 3 - 0.5)
-    return torch.cat([hint.clamp(-1, 1) for hint in flat], 1)
+    hints = (body.u[:, None] / 2, body.v[:, None] - 0.5, body.s - 1, body.r / 3, body.distance / 3 - 0.5)
+    return torch.cat([hint.clamp(-1, 1) for hint in hints], 1)

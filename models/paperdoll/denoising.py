@@ -18,7 +18,7 @@ BRIGHTEST = 0.6  # the most that light adds or takes, as a share
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What the denoiser works on, all at its own size. `person`: `[B, 3, 128, 96]` in [0, 1]; `conditions`: `[B, C, 128, 96]`."""
+    """What the denoiser works on: `person` `[B, 3, 128, 96]` in [0, 1], `conditions` `[B, C, 128, 96]`."""
 
     person: Tensor
     composition: Composition
@@ -51,7 +51,9 @@ def look(denoiser: Denoise, scene: Scene, noisy: Tensor, time: Tensor) -> Look:
     seen = torch.where(composition.mask > 0, scaled(noisy, time), scene.person * 2 - 1)
     changes, light = denoiser(seen, scene.conditions, time)
     logits, brightness = composition.logits + changes, 1 + BRIGHTEST * torch.tanh(light)
-    return Look(logits, brightness, compose(composition.layers, logits.softmax(1), brightness, composition.mask, scene.person))
+    return Look(
+        logits, brightness, compose(composition.layers, logits.softmax(1), brightness, composition.mask, scene.person)
+    )
 
 
 def compose(layers: Tensor, parts: Tensor, brightness: Tensor, mask: Tensor, person: Tensor) -> Tensor:

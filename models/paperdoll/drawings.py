@@ -7,17 +7,18 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from models.paperdoll.canvas import Scene
 from models.paperdoll.dice import Dice
 from models.paperdoll.figures import Figure
 from models.paperdoll.garments import Garment
 from models.paperdoll.geometry import frame_grid
-from models.paperdoll.painting import Scene, dummy_keypoints, paint_flat, paint_worn
+from models.paperdoll.painting import dummy_keypoints, paint_flat, paint_worn
 from models.paperdoll.patterns import SEEN
 
 
 @dataclass(frozen=True, slots=True)
 class Drawings:
-    """`person`, `flat`, `truth`: `[B, 3, H, W]` in [0, 1]; labels `int64 [B, H, W]`; keypoints `[B, 12, 2]`; pattern `[B]`."""
+    """Pictures `[B, 3, H, W]` in [0, 1], labels `int64 [B, H, W]`, keypoints `[B, 12, 2]`, `pattern` an index `[B]`."""
 
     person: Tensor
     flat: Tensor

@@ -13,11 +13,12 @@ from torch import Tensor
 from models import sampling
 from models.base import Image, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
 from models.catalog import ModelCard
-from models.paperdoll.composition import Composition, Reading
+from models.paperdoll.composition import Composition
 from models.paperdoll.denoising import Look, Scene, look
 from models.paperdoll.framing import Frame, to_tensor
+from models.paperdoll.layers import Reading
 from models.paperdoll.networks import HEIGHT, WIDTH, Networks
-from models.paperdoll.painter import paint_at_full_size
+from models.paperdoll.painter import Finding, full_size_mask, paint
 from models.weights import load_tensors
 
 SMALLEST = 64  # pixels of a side
@@ -52,19 +53,23 @@ class PaperDoll(TryOnFamily[Prepared, State]):
 
     categories: ClassVar[frozenset[str]] = frozenset({"upper"})
 
-    def __init__(self, networks: Networks, device: torch.device) -> None:
-        self._networks, self._device = networks, device
+    def __init__(self, networks: Networks, device: torch.device, num_bytes: int) -> None:
+        self._networks, self._device, self.num_bytes = networks, device, num_bytes
 
     @classmethod
     def load(cls, card: ModelCard, folder: Path, device: torch.device) -> Self:
-        return cls(Networks.loaded(load_tensors(card, folder), card, device), device)
+        return cls(
+            Networks.loaded(load_tensors(card, folder), card, device), device, sum(file.size for file in card.files)
+        )
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
         if inputs.category not in self.categories:
             raise UnusableInput("garment", "This model only tries on upper garments. Please choose a top.")
         for which, picture in (("person", inputs.person), ("garment", inputs.garment)):
             if min(picture.shape[:2]) < SMALLEST:
-                raise UnusableInput(which, f"The {NAMES[which]} is too small. Please use one of at least {SMALLEST} pixels a side.")
+                raise UnusableInput(
+                    which, f"The {NAMES[which]} is too small. Please use one of at least {SMALLEST} pixels a side."
+                )
             if max(picture.shape[:2]) > 6 * min(picture.shape[:2]):
                 raise UnusableInput(which, f"The {NAMES[which]} is too narrow. Please use one that is less stretched.")
         person_frame, garment_frame = Frame.around(inputs.person), Frame.around(inputs.garment)
@@ -94,16 +99,39 @@ class PaperDoll(TryOnFamily[Prepared, State]):
 
     @torch.inference_mode()
     def finish(self, state: State) -> list[Image]:
-        assert state.last is not None and not state.steps, "finish is called after all steps"
+        assert state.last is not None, "finish is called after the steps"
         return [self._paint(state, state.last, k) for k in range(len(state.prepared))]
+
+    @torch.inference_mode()
+    def composite(self, state: State) -> list[Image]:
+        """The pictures as they are without the denoiser, to measure what it adds."""
+        parts = state.scene.composition.logits
+        return [
+            self._paint(state, Look(parts, torch.ones_like(parts), state.noisy), k) for k in range(len(state.prepared))
+        ]
+
+    def masks(self, state: State) -> list[Tensor]:
+        """Where each picture may differ from its person, `bool [1, H, W]` at the person's size."""
+        masks = []
+        for one, mask in zip(state.prepared, state.scene.composition.mask, strict=True):
+            height, width = one.person_frame.padded(one.inputs.person).shape[:2]
+            masks.append(one.person_frame.inner(full_size_mask(mask[None], height, width)[0], one.inputs.person))
+        return masks
 
     def _paint(self, state: State, last: Look, k: int) -> Image:
         one, row = state.prepared[k], slice(k, k + 1)
-        person = Reading(to_tensor(one.person_frame.padded(one.inputs.person)), state.person.keypoints[row], state.person.labels[row])
-        flat = Reading(to_tensor(one.garment_frame.padded(one.inputs.garment)), state.flat.keypoints[row], state.flat.labels[row])
-        composition = state.scene.composition.rows(torch.tensor([k]))
-        picture = paint_at_full_size(person, flat, composition, last.logits[row], last.brightness[row])
-        return one.person_frame.cropped(picture, one.inputs.person)
+        finding = Finding(
+            state.scene.composition.rows(row),
+            state.person.keypoints[row],
+            state.flat.keypoints[row],
+            last.logits[row],
+            last.brightness[row],
+        )
+        person, garment = (
+            to_tensor(frame.padded(picture)).to(self._device)
+            for frame, picture in ((one.person_frame, one.inputs.person), (one.garment_frame, one.inputs.garment))
+        )
+        return one.person_frame.cropped(paint(finding, person, garment), one.inputs.person)
 
 
 NAMES = {"person": "photograph", "garment": "garment's picture"}

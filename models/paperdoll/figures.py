@@ -43,7 +43,9 @@ class Figure:
             scale=scale,
             skin=dice.colour((0.02, 0.09), (0.22, 0.6), (0.32, 1.0)),
             hair=torch.where(
-                dice.flag(0.85)[:, None], dice.colour((0.02, 0.12), (0.1, 0.8), (0.08, 0.8)), dice.colour((0, 1), (0.1, 0.8), (0.4, 0.9))
+                dice.flag(0.85)[:, None],
+                dice.colour((0.02, 0.12), (0.1, 0.8), (0.08, 0.8)),
+                dice.colour((0, 1), (0.1, 0.8), (0.4, 0.9)),
             ),
             hair_style=dice.choice((0.28, 0.26, 0.28, 0.18)),
             fringe=dice.uniform(-0.35, 0.35),
@@ -63,9 +65,15 @@ def _keypoints(dice: Dice, scale: Tensor) -> Tensor:
     waist = shoulder * dice.uniform(0.72, 0.98)
     hip = shoulder * dice.uniform(0.86, 1.06)
     length = dice.uniform(0.57, 0.65)
-    points = [(sign * width, v * length) for width, v in zip((shoulder, chest, waist, hip), LEVELS, strict=True) for sign in (-1, 1)]
+    points = [
+        (sign * width, v * length)
+        for width, v in zip((shoulder, chest, waist, hip), LEVELS, strict=True)
+        for sign in (-1, 1)
+    ]
     pose = dice.choice(POSES)
-    arms = [_arm(dice, side, shoulder, length, torch.where(dice.flag(0.62), pose, dice.choice(POSES))) for side in (-1, 1)]
+    arms = [
+        _arm(dice, side, shoulder, length, torch.where(dice.flag(0.62), pose, dice.choice(POSES))) for side in (-1, 1)
+    ]
     points += [arm[0] for arm in arms] + [arm[1] for arm in arms]
     x, y = (torch.cat([torch.broadcast_to(point[k], (dice.num, 1, 1)) for point in points], 1)[..., 0] for k in (0, 1))
     lean = dice.uniform(-3.4, 3.4)[..., 0] * math.pi / 180
@@ -92,7 +100,9 @@ def hand_coverage(body: BodyCoordinates, grid: Tensor, k: int, pixel: float) -> 
     along = (wrist - elbow) / (wrist - elbow).norm(dim=1, keepdim=True).clamp_min(1e-3)
     offset = grid[None] - wrist[:, None, None]
     forward = (offset * along[:, None, None]).sum(-1) / unit
-    across = (offset[..., 0] * along[:, 1, None, None] - offset[..., 1] * along[:, 0, None, None]) / unit * (1 if k else -1)
+    across = (
+        (offset[..., 0] * along[:, 1, None, None] - offset[..., 1] * along[:, 0, None, None]) / unit * (1 if k else -1)
+    )
     palm = torch.hypot(forward - forward.clamp(0.06, 0.3), across) - 0.185 + 0.12 * (forward - 0.2).clamp(min=0)
     along_thumb = ((forward - 0.08) * 0.83 - (across + 0.1) * 0.55).clamp(0, 0.24)
     thumb = torch.hypot(forward - 0.08 - 0.83 * along_thumb, across + 0.1 + 0.55 * along_thumb) - 0.066

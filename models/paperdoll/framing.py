@@ -38,10 +38,15 @@ class Frame:
 
     def small(self, picture: Image, height: int, width: int) -> Tensor:
         """`[1, 3, height, width]` in [0, 1]."""
-        return to_tensor(np.asarray(Pillow.fromarray(self.padded(picture)).resize((width, height), Pillow.Resampling.BOX)))
+        return to_tensor(
+            np.asarray(Pillow.fromarray(self.padded(picture)).resize((width, height), Pillow.Resampling.BOX))
+        )
 
     def cropped(self, picture: Tensor, original: Image) -> Image:
         """`[1, 3, H, W]` in [0, 1] of the padded size, back to the original's size as `uint8`."""
+        return (self.inner(picture[0], original) * 255).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+
+    def inner(self, field: Tensor, original: Image) -> Tensor:
+        """`[..., H, W]` of the padded size without the padding."""
         height, width = original.shape[:2]
-        inner = picture[0, :, self.top : self.top + height, self.left : self.left + width]
-        return (inner * 255).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+        return field[..., self.top : self.top + height, self.left : self.left + width]

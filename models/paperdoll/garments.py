@@ -47,7 +47,9 @@ class Garment:
         shift = torch.where(dice.flag(0.5)[:, None], 0.95, 0.1)  # towards white or towards black
         print_ = torch.where(dice.flag(0.6)[:, None], dice.colour((0, 1), (0, 1), (0.1, 1)), shift.expand_as(base))
         far = (print_ - base).abs().sum(1, keepdim=True) > 0.55
-        print_ = torch.where(far, print_, torch.where(base.mean(1, keepdim=True) > 0.45, base * 0.25, base * 0.3 + 0.68))
+        print_ = torch.where(
+            far, print_, torch.where(base.mean(1, keepdim=True) > 0.45, base * 0.25, base * 0.3 + 0.68)
+        )
         return cls(
             ease=dice.uniform(1.03, 1.11),
             flare=torch.where(dice.flag(0.5), dice.uniform(0.0, 0.06), dice.uniform(0.06, 0.28)),
@@ -67,7 +69,7 @@ class Garment:
         )
 
     def torso_edges(self, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Signed distances in shoulder half-widths, negative inside: to the cloth's outline, and to its trimmed edges."""
+        """Signed distances in shoulder half-widths, negative inside: to the outline, and to trimmed edges."""
         y = v * LENGTH
         reach = self.ease + self.flare * smoothstep(0.25, 1.1, v)
         armhole = 0.76 + (reach - 0.76) * smoothstep(0.02, 0.34, v)
@@ -99,10 +101,9 @@ class Garment:
         """Colours `[B, 3, H, W]` at (x, y) on the cloth's ruler; `edges` is the distance to trimmed edges."""
         place = Place(x, y, sleeve, self.period, self.phase, self.variant, soft)
         second, third = torch.zeros_like(x), torch.zeros_like(x)
-        for index in self.pattern.unique().tolist():
+        for index in sorted(set(self.pattern.flatten().tolist())):
             chosen = (self.pattern == index).flatten()
-            part = Place(x[chosen], y[chosen], sleeve, *(t[chosen] for t in (self.period, self.phase, self.variant)), soft)
-            second[chosen], third[chosen] = PATTERNS[NAMES[index]](part)
+            second[chosen], third[chosen] = PATTERNS[NAMES[index]](place.rows(chosen))
         base, print_, extra, trim = self.colours
         colour = torch.lerp(base, print_, second[:, None])
         colour = torch.lerp(colour, extra, third[:, None])

@@ -1,9 +1,9 @@
 """Body coordinates: the closed form between a pixel and a place on a torso or an arm.
 
-Twelve keypoints describe a body, a figure's or the imagined dummy's under a flat-lay, `[B, 12, 2]` (x, y) in frame units:
-shoulders, chest, waist, hips (the torso's half-widths), elbows, wrists; image left first. The frame has y in [-1, 1]
-downwards and x in [-.75, .75]. The torso has (u, v): u = offset / half-width, v = 0 at the shoulders and 1 at the hips.
-An arm has (s, r): s = 0 shoulder, 1 elbow, 2 wrist; r = offset / arm radius. A garment is a function of these alone, so
+Twelve keypoints describe a body, a figure's or the imagined dummy's under a flat-lay: `[B, 12, 2]` (x, y) in frame
+units, shoulders, chest, waist, hips (the torso's half-widths), elbows, wrists; image left first. The frame has y in
+[-1, 1] downwards and x in [-.75, .75]. The torso has (u, v): u = offset / half-width, v = 0 at the shoulders and 1 at the
+hips. An arm has (s, r): s = 0 shoulder, 1 elbow, 2 wrist; r = offset / arm radius. A garment is a function of these alone, so
 that the flat and the worn copy agree, and so that keypoints give the whole warp.
 """
 
@@ -25,7 +25,7 @@ def frame_grid(height: int, width: int, device: torch.device | None = None) -> T
     """`[height, width, 2]` (x, y) of the pixel centres."""
     x = (torch.arange(width, device=device) + 0.5) / width * 1.5 - 0.75
     y = (torch.arange(height, device=device) + 0.5) / height * 2 - 1
-    return torch.stack(torch.broadcast_tensors(x[None, :], y[:, None]), -1)
+    return torch.stack([x[None, :].expand(height, width), y[:, None].expand(height, width)], -1)
 
 
 def smoothstep(low: float, high: float, x: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ def smoothstep(low: float, high: float, x: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Torso:
-    """A torso's own axes. `origin`, `axis` (shoulders to hips), `normal` (unit, to image right): `[B, 2]`; `widths`: `[B, 4]`."""
+    """A torso's `origin`, `axis` (shoulders to hips), `normal` (unit, to the right) `[B, 2]` and `widths` `[B, 4]`."""
 
     origin: Tensor
     axis: Tensor
@@ -45,7 +45,7 @@ class Torso:
     @classmethod
     def of(cls, keypoints: Tensor) -> Torso:
         """The straight torso nearest to the eight outline points."""
-        outline = keypoints[:, :8].unflatten(1, (4, 2))
+        outline = keypoints[:, :8].reshape(-1, 4, 2, 2)
         middle, half = outline.mean(2), (outline[:, :, 1] - outline[:, :, 0]) / 2
         v = keypoints.new_tensor(LEVELS)
         centred = (v - v.mean())[None, :, None]
@@ -86,7 +86,7 @@ class Torso:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One arm: `joints` shoulder, elbow, wrist `[B, 3, 2]`; `radius` at the shoulder `[B]`; `side` -1 image left, 1 right."""
+    """One arm: `joints` shoulder, elbow, wrist `[B, 3, 2]`; `radius` at the shoulder `[B]`; `side` -1 left, 1 right."""
 
     joints: Tensor
     radius: Tensor
@@ -97,7 +97,9 @@ class Arm:
         at = torso.shoulder.new_ones(len(keypoints))
         shoulder = torso.place(at * (JOINT_U * side), at * JOINT_V)
         k = 0 if side < 0 else 1
-        return cls(torch.stack([shoulder, keypoints[:, 8 + k], keypoints[:, 10 + k]], 1), torso.shoulder * ARM_RADIUS, side)
+        return cls(
+            torch.stack([shoulder, keypoints[:, 8 + k], keypoints[:, 10 + k]], 1), torso.shoulder * ARM_RADIUS, side
+        )
 
     def coordinates(self, grid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(s, r, distance) of each pixel, `[B, H, W]` each.

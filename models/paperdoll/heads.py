@@ -10,9 +10,9 @@ from torch import Tensor
 from models.paperdoll.patterns import inside
 
 if TYPE_CHECKING:
+    from models.paperdoll.canvas import Canvas
     from models.paperdoll.figures import Figure
     from models.paperdoll.geometry import BodyCoordinates
-    from models.paperdoll.painting import Canvas
 
 CENTRE, WIDE, HIGH = -0.235, 0.098, 0.13  # of the face's ellipse
 
@@ -27,7 +27,11 @@ def _ellipse(x: Tensor, y: Tensor, wide: float, high: float) -> Tensor:
 
 
 def _strands(figure: Figure, x: Tensor) -> Tensor:
-    return (figure.hair * (1 + 0.1 * torch.sin(x * 130))[:, None] * (1 + 0.12 * figure.light * (x / 0.12).clamp(-1, 1))[:, None]).clamp(0, 1)
+    return (
+        figure.hair
+        * (1 + 0.1 * torch.sin(x * 130))[:, None]
+        * (1 + 0.12 * figure.light * (x / 0.12).clamp(-1, 1))[:, None]
+    ).clamp(0, 1)
 
 
 def lay_back_hair(canvas: Canvas, figure: Figure, body: BodyCoordinates, pixel: float, label: int) -> None:

@@ -5,6 +5,8 @@ All work on 128x96 pictures and share one U-shaped trunk at half that size.
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -30,7 +32,8 @@ class ResBlock(nn.Module):
             assert time is not None
             scale, shift = self.time(time)[:, :, None, None].chunk(2, 1)
             hidden = hidden * (1 + scale) + shift
-        return x + self.conv2(functional.silu(hidden))
+        changed: Tensor = x + self.conv2(functional.silu(hidden))
+        return changed
 
 
 class Attention(nn.Module):
@@ -44,9 +47,23 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         tokens = self.norm(x).flatten(2).transpose(1, 2)
-        q, k, v = (t.unflatten(2, (self.num_heads, -1)).transpose(1, 2) for t in self.qkv(tokens).chunk(3, 2))
+        split = (*tokens.shape[:2], self.num_heads, -1)
+        q, k, v = (t.reshape(split).transpose(1, 2) for t in self.qkv(tokens).chunk(3, 2))
         mixed = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
-        return x + self.out(mixed).transpose(1, 2).unflatten(2, x.shape[2:])
+        changed: Tensor = x + self.out(mixed).transpose(1, 2).reshape(x.shape)
+        return changed
+
+
+class Blocks(nn.ModuleList):
+    """Residual blocks in a row."""
+
+    def __init__(self, channels: int, num_blocks: int, *, timed: bool) -> None:
+        super().__init__(ResBlock(channels, timed=timed) for _ in range(num_blocks))
+
+    def forward(self, x: Tensor, time: Tensor | None) -> Tensor:
+        for block in self:
+            x = block(x, time)
+        return x
 
 
 class Trunk(nn.Module):
@@ -54,31 +71,28 @@ class Trunk(nn.Module):
 
     def __init__(self, widths: tuple[int, int, int, int], *, timed: bool) -> None:
         super().__init__()
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(itertools.pairwise(widths))
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairs)
         self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in pairs)
-        self.before = nn.ModuleList(nn.ModuleList(ResBlock(c, timed=timed) for _ in range(1 + (k > 0))) for k, c in enumerate(widths))
-        self.after = nn.ModuleList(nn.ModuleList(ResBlock(c, timed=timed) for _ in range(1 + (k == 1))) for k, c in enumerate(widths[:-1]))
+        self.before = nn.ModuleList(Blocks(c, 1 + (k > 0), timed=timed) for k, c in enumerate(widths))
+        self.after = nn.ModuleList(Blocks(c, 1 + (k == 1), timed=timed) for k, c in enumerate(widths[:-1]))
         self.attention = Attention(widths[-1])
 
     def forward(self, x: Tensor, time: Tensor | None = None) -> tuple[Tensor, Tensor]:
         skips = []
         for k, blocks in enumerate(self.before):
-            for block in blocks:
-                x = block(x, time)
+            x = blocks(x, time)
             if k < len(self.down):
                 skips.append(x)
                 x = self.down[k](x)
         x = deepest = self.attention(x)
         for k in reversed(range(len(self.after))):
-            x = skips[k] + self.up[k](x)
-            for block in self.after[k]:
-                x = block(x, time)
+            x = self.after[k](skips[k] + self.up[k](x), time)
         return x, deepest
 
 
 class Reader(nn.Module):
-    """Reads a picture: `[B, 3, 128, 96]` in [0, 1] to keypoints `[B, 12, 2]` (frame units) and label logits `[B, L, 128, 96]`."""
+    """Reads a picture `[B, 3, 128, 96]` in [0, 1]: keypoints `[B, 12, 2]` in frame units, logits `[B, L, 128, 96]`."""
 
     def __init__(self, num_labels: int, widths: tuple[int, int, int, int]) -> None:
         super().__init__()
@@ -98,7 +112,7 @@ class Reader(nn.Module):
         x, deepest = self.trunk(x)
         x = functional.silu(self.norm(x))
         heat = self.heat(x).float().flatten(2).softmax(2)
-        adjustment = self.adjust(self.squeeze(deepest).flatten(1)).float().unflatten(1, (NUM_KEYPOINTS, 2))
+        adjustment = self.adjust(self.squeeze(deepest).flatten(1)).float().reshape(-1, NUM_KEYPOINTS, 2)
         return heat @ grid.flatten(0, 1) + 0.2 * adjustment, functional.pixel_shuffle(self.labels(x), 2).float()
 
 
@@ -111,13 +125,15 @@ class Denoiser(nn.Module):
 
     def __init__(self, num_conditions: int, num_parts: int, widths: tuple[int, int, int, int]) -> None:
         super().__init__()
-        self.embed = nn.Sequential(nn.Linear(16, TIME_CHANNELS), nn.SiLU(), nn.Linear(TIME_CHANNELS, TIME_CHANNELS), nn.SiLU())
+        self.embed = nn.Sequential(
+            nn.Linear(16, TIME_CHANNELS), nn.SiLU(), nn.Linear(TIME_CHANNELS, TIME_CHANNELS), nn.SiLU()
+        )
         self.stem = nn.Conv2d(4 * (3 + num_conditions), widths[0], 3, padding=1)
         self.trunk = Trunk(widths, timed=True)
         self.norm = nn.GroupNorm(8, widths[0])
         self.head = nn.Conv2d(widths[0], 4 * 2 * num_parts, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        for parameter in self.head.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, noisy: Tensor, conditions: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
         angles = time[:, None] * 2.0 ** torch.arange(8, device=time.device) * 1.5
@@ -127,3 +143,10 @@ class Denoiser(nn.Module):
         out = functional.pixel_shuffle(self.head(functional.silu(self.norm(x))), 2).float()
         changes, brightness = out.chunk(2, 1)
         return changes, brightness
+
+
+def lay_out(network: nn.Module) -> None:
+    """Store convolution weights channels last, which is several times faster on a CPU in bfloat16."""
+    for parameter in network.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-
 import torch
 from torch import Tensor, nn
 
 from models.catalog import ModelCard
-from models.paperdoll.composition import NUM_PARTS, Reading
+from models.paperdoll.canvas import NUM_LABELS, RIGHT_SLEEVE
+from models.paperdoll.composition import NUM_PARTS
 from models.paperdoll.denoising import NUM_CONDITIONS
-from models.paperdoll.network import Denoiser, Reader
-from models.paperdoll.painting import NUM_LABELS, RIGHT_SLEEVE
+from models.paperdoll.layers import Reading
+from models.paperdoll.network import Denoiser, Reader, lay_out
 from models.weights import build_network
 
 HEIGHT, WIDTH = 128, 96  # what the networks see
@@ -28,7 +28,9 @@ class Networks(nn.Module):
     @classmethod
     def loaded(cls, tensors: dict[str, Tensor], card: ModelCard, device: torch.device) -> Networks:
         """In float32, laid out for convolutions. Raises `models.weights.WeightsError`."""
-        return build_network(cls, tensors, card, device, torch.float32).to(memory_format=torch.channels_last)
+        networks = build_network(cls, tensors, card, device, torch.float32)
+        lay_out(networks)
+        return networks
 
     def read_person(self, picture: Tensor) -> Reading:
         """`picture` `[B, 3, 128, 96]` in [0, 1]."""

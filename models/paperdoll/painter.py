@@ -1,27 +1,51 @@
-"""The last stroke: the parts and the light that were found at 128x96, painted with full-size cloth at the person's own size."""
+"""The last stroke: parts and light found at 128x96, painted with full-size cloth at the person's own size."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from torch import Tensor
 from torch.nn import functional
 
-from models.paperdoll.composition import Composition, Reading, full_size_layers
+from models.paperdoll.composition import Composition
 from models.paperdoll.denoising import compose
+from models.paperdoll.geometry import BodyCoordinates, frame_grid
 
-SHARPEST = 6.0
+STEEPEST = 6.0
 
 
-def paint_at_full_size(person: Reading, flat: Reading, small: Composition, logits: Tensor, brightness: Tensor) -> Tensor:
-    """`[1, 3, H, W]` in [0, 1]. `person` and `flat` hold full-size pictures; the rest is at 128x96.
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is known of one picture at 128x96: keypoints `[1, 12, 2]` each, `logits` and `brightness` `[1, 7, h, w]`."""
+
+    composition: Composition
+    person_keypoints: Tensor
+    flat_keypoints: Tensor
+    logits: Tensor
+    brightness: Tensor
+
+
+def paint(finding: Finding, person: Tensor, flat: Tensor) -> Tensor:
+    """`[1, 3, H, W]` in [0, 1], from full-size pictures `person` and `flat`.
 
     Logits are steepened by the enlargement, so that an edge stays about a pixel wide at any size.
     """
-    height, width = person.picture.shape[2:]
-    steeper = min(SHARPEST, max(1.0, height / logits.shape[2]))
+    height, width = person.shape[2:]
+    steeper = min(STEEPEST, max(1.0, height / finding.logits.shape[2]))
+    mask = full_size_mask(finding.composition.mask, height, width).to(person.dtype)
+    parts = (_enlarged(finding.logits, height, width) * steeper).softmax(1)
+    grid = frame_grid(height, width, person.device)
+    body = BodyCoordinates.of(finding.person_keypoints, grid)
+    layers = finding.composition.sources.at(
+        person, flat, body, BodyCoordinates.of(finding.flat_keypoints, grid[:1, :1])
+    )
+    return compose(layers, parts, _enlarged(finding.brightness, height, width), mask, person)
 
-    def enlarged(field: Tensor) -> Tensor:
-        return functional.interpolate(field, size=(height, width), mode="bicubic", align_corners=False)
 
-    mask = (enlarged(small.mask) > 0.5).to(person.picture.dtype)
-    parts = (enlarged(logits) * steeper).softmax(1)
-    return compose(full_size_layers(person, flat), parts, enlarged(brightness), mask, person.picture)
+def full_size_mask(mask: Tensor, height: int, width: int) -> Tensor:
+    """The small mask at another size, `bool`."""
+    return _enlarged(mask, height, width) > 0.5
+
+
+def _enlarged(field: Tensor, height: int, width: int) -> Tensor:
+    return functional.interpolate(field, size=(height, width), mode="bicubic", align_corners=False)

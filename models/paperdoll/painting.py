@@ -2,71 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from models.paperdoll import heads
+from models.paperdoll.canvas import BACKGROUND, HAND, HEAD, LEFT_SLEEVE, SKIN, TORSO, TROUSERS, Canvas, Scene
 from models.paperdoll.dice import Dice
 from models.paperdoll.figures import Figure, arm_coverage, hand_coverage, trousers_coverage, trunk_coverage
 from models.paperdoll.garments import Cloth, Garment
 from models.paperdoll.geometry import BodyCoordinates, smoothstep
 from models.paperdoll.patterns import inside
-
-BACKGROUND, TORSO, LEFT_SLEEVE, RIGHT_SLEEVE, SKIN, TROUSERS, HEAD, HAND = range(8)
-NUM_LABELS = 8
-
-
-@dataclass(slots=True)
-class Canvas:
-    """`colours` `[B, 3, H, W]` in [0, 1] and the topmost `labels` `int64 [B, H, W]`."""
-
-    colours: Tensor
-    labels: Tensor
-
-    def lay(self, coverage: Tensor, colours: Tensor, label: int) -> None:
-        """Paint over with `coverage` `[B, H, W]`; `colours` broadcasts to `[B, 3, H, W]`."""
-        self.colours = torch.lerp(self.colours, colours.expand_as(self.colours), coverage[:, None])
-        self.labels = torch.where(coverage > 0.5, label, self.labels)
-
-    def darken(self, amount: Tensor) -> None:
-        """Darken what is already there, but for the background; `amount` `[B, H, W]` in [0, 1]."""
-        self.colours = self.colours * (1 - amount * (self.labels != BACKGROUND))[:, None]
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """A background for a figure; colours `[B, 3, 1, 1]`, the rest `[B, 1, 1]`."""
-
-    first: Tensor
-    second: Tensor
-    floor: Tensor
-    panel: Tensor
-    tilt: Tensor
-    floor_top: Tensor
-    panel_x: Tensor
-    panel_y: Tensor
-    panel_size: Tensor
-
-    @classmethod
-    def draw(cls, dice: Dice) -> Scene:
-        first = dice.colour((0, 1), (0, 0.5), (0.3, 1))
-        second = torch.where(dice.flag(0.5)[:, None], first * dice.uniform(0.65, 1.0)[:, None], dice.colour((0, 1), (0, 0.5), (0.3, 1)))
-        return cls(
-            first, second, dice.colour((0, 1), (0, 0.4), (0.2, 0.85)), dice.colour((0, 1), (0, 0.8), (0.2, 1)),
-            dice.uniform(-0.6, 0.6), torch.where(dice.flag(0.5), dice.uniform(0.5, 0.9), dice.uniform(2, 2)),
-            dice.uniform(-0.75, 0.75), dice.uniform(-0.8, 0.2), torch.where(dice.flag(0.45), dice.uniform(0.1, 0.24), dice.uniform(0, 0)),
-        )  # fmt: skip
-
-    def paint(self, grid: Tensor, pixel: float) -> Canvas:
-        x, y = grid[..., 0][None], grid[..., 1][None]
-        blend = (0.5 + 0.5 * (y + self.tilt * x)).clamp(0, 1)
-        canvas = Canvas(torch.lerp(self.first, self.second, blend[:, None]), torch.zeros_like(blend, dtype=torch.int64))
-        panel = torch.maximum((x - self.panel_x).abs() - self.panel_size, (y - self.panel_y).abs() - self.panel_size * 1.3)
-        canvas.lay(inside(panel, pixel) * (self.panel_size > 0), self.panel, BACKGROUND)
-        canvas.lay(inside(self.floor_top - y, pixel), self.floor, BACKGROUND)
-        return canvas
 
 
 def side_shade(across: Tensor, light: Tensor) -> Tensor:
@@ -121,13 +66,24 @@ def _lay_lower_body(canvas: Canvas, figure: Figure, body: BodyCoordinates, pixel
 
 
 def _lay_arm(
-    canvas: Canvas, figure: Figure, garment: Garment, cloth: Cloth, body: BodyCoordinates, grid: Tensor, k: int, pixel: float
+    canvas: Canvas,
+    figure: Figure,
+    garment: Garment,
+    cloth: Cloth,
+    body: BodyCoordinates,
+    grid: Tensor,
+    k: int,
+    pixel: float,
 ) -> None:
     near = (body.distance[:, k] - 1.0).clamp(min=0) * smoothstep(-0.1, 0.3, body.s[:, k]) + 3 * (body.s[:, k] < 0)
     canvas.darken(0.3 * torch.exp(-near / 0.4))
     skin = figure.skin * arm_shade(body, k, figure.light, 1.0)[:, None]
     canvas.lay(arm_coverage(body, k, pixel), skin, SKIN)
-    canvas.lay(hand_coverage(body, grid, k, pixel), figure.skin * (1 - 0.12 * (body.r[:, k] / 0.8).abs().clamp(max=1) ** 2)[:, None], HAND)
+    canvas.lay(
+        hand_coverage(body, grid, k, pixel),
+        figure.skin * (1 - 0.12 * (body.r[:, k] / 0.8).abs().clamp(max=1) ** 2)[:, None],
+        HAND,
+    )
     shade = arm_shade(body, k, figure.light, garment.sleeve_ease)[:, None]
     canvas.lay(cloth.coverage[:, 1 + k], cloth.colours[:, 1 + k] * shade, LEFT_SLEEVE + k)
 
@@ -137,7 +93,11 @@ def dummy_keypoints(dice: Dice) -> Tensor:
     unit = dice.uniform(0.25, 0.31)[..., 0]
     tilt, arm = dice.uniform(-0.052, 0.052)[..., 0], dice.uniform(0.3, 0.94)[..., 0]
     widths = (1.0, 0.98, 0.95, 0.99)
-    points = [(sign * w + 0 * unit, 2.6 * v + 0 * unit) for w, v in zip(widths, (0.0, 0.28, 0.62, 1.0), strict=True) for sign in (-1, 1)]
+    points = [
+        (sign * w + 0 * unit, 2.6 * v + 0 * unit)
+        for w, v in zip(widths, (0.0, 0.28, 0.62, 1.0), strict=True)
+        for sign in (-1, 1)
+    ]
     for reach in (1.3, 2.6):
         points += [(sign * (0.95 + reach * arm.sin()), 0.28 + reach * arm.cos()) for sign in (-1, 1)]
     x, y = (torch.cat([point[k] for point in points], 1) * unit for k in (0, 1))

@@ -1,7 +1,7 @@
 """What is printed on a cloth: each pattern is a function of the garment's own coordinates.
 
-Coordinates x (across) and y (down) `[B, H, W]` are in shoulder half-widths of the garment. A pattern answers how much of
-the second colour and of the third lies at a place, in [0, 1]. `soft` is a pixel in the same unit.
+Coordinates x (across) and y (down) `[B, H, W]` are in shoulder half-widths of the garment. A pattern answers how much
+of the second colour and of the third lies at a place, in [0, 1]. `soft` is a pixel in the same unit.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NAMES = SEEN + UNSEEN
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the cloth is asked: `x`, `y` `[B, H, W]`; `sleeve` whether it is a sleeve's; `period`, `phase`, `variant` `[B, 1, 1]`."""
+    """Where the cloth is asked: `x`, `y` `[B, H, W]`, on a sleeve or not; `period`, `phase`, `variant` `[B, 1, 1]`."""
 
     x: Tensor
     y: Tensor
@@ -29,6 +29,11 @@ class Place:
     phase: Tensor
     variant: Tensor
     soft: float
+
+    def rows(self, chosen: Tensor) -> Place:
+        own = (t[chosen] for t in (self.x, self.y, self.period, self.phase, self.variant))
+        x, y, period, phase, variant = own
+        return Place(x, y, self.sleeve, period, phase, variant, self.soft)
 
 
 def inside(distance: Tensor, soft: float) -> Tensor:
@@ -74,7 +79,9 @@ def _logo(place: Place) -> tuple[Tensor, Tensor]:
     size = 0.17 + place.period * 0.35
     disc, square = torch.hypot(x, y) - size, torch.maximum(x.abs(), y.abs()) - size
     diamond = (x.abs() + y.abs()) / math.sqrt(2) - size * 0.8
-    cross = torch.minimum(torch.maximum(x.abs() - size, y.abs() - size / 3), torch.maximum(x.abs() - size / 3, y.abs() - size))
+    cross = torch.minimum(
+        torch.maximum(x.abs() - size, y.abs() - size / 3), torch.maximum(x.abs() - size / 3, y.abs() - size)
+    )
     ring = (torch.hypot(x, y) - size * 0.75).abs() - size * 0.25
     triangle = torch.maximum(x.abs() * 0.87 + y * 0.5, -y) - size * 0.6
     shapes = torch.stack([disc, square, diamond, cross, ring, triangle])
@@ -126,11 +133,12 @@ def _argyle(place: Place) -> tuple[Tensor, Tensor]:
 
 def _camouflage(place: Place) -> tuple[Tensor, Tensor]:
     k, shift = 4.2 / (place.period + 0.25), place.phase * 6
+
     def blob(a: float, b: float, c: float) -> Tensor:
-        return (
-            torch.sin(place.x * k * a + shift + 1.3 * torch.sin(place.y * k * b + c))
-            + torch.sin(place.y * k * b - shift + 1.7 * torch.sin(place.x * k * c + a))
+        return torch.sin(place.x * k * a + shift + 1.3 * torch.sin(place.y * k * b + c)) + torch.sin(
+            place.y * k * b - shift + 1.7 * torch.sin(place.x * k * c + a)
         )
+
     return inside(0.25 - blob(1.0, 0.9, 0.6), place.soft * 3), inside(0.55 - blob(0.8, 1.2, 1.1), place.soft * 3)
 
 

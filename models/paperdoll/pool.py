@@ -45,7 +45,9 @@ class Pool:
     def refresh(self) -> None:
         for path in sorted(self._folder.glob("shard-*")):
             if path.name not in self._shards:
-                self._shards[path.name] = {f.name: np.load(path / f"{f.name}.npy", mmap_mode="r") for f in fields(Drawings)}
+                self._shards[path.name] = {
+                    f.name: np.load(path / f"{f.name}.npy", mmap_mode="r") for f in fields(Drawings)
+                }
 
     def batch(self, num: int) -> Drawings:
         """`num` drawings from two random shards, with one permutation of the colour channels for each."""

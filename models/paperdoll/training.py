@@ -12,10 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.paperdoll.composition import Composition, Reading
+from models.paperdoll.canvas import HAND, SKIN
+from models.paperdoll.composition import Composition
 from models.paperdoll.denoising import Denoise, Look, Scene, look
 from models.paperdoll.drawings import Drawings
-from models.paperdoll.painting import HAND, SKIN
+from models.paperdoll.layers import Reading
+from models.paperdoll.network import lay_out
 from models.sampling import noised
 
 WARM_UP = 200  # steps
@@ -37,7 +39,7 @@ class Run:
     _started: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.network.to(memory_format=torch.channels_last)
+        lay_out(self.network)
         self.averaged = copy.deepcopy(self.network).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), self.rate, betas=(0.9, 0.98), weight_decay=0.01)
         if self.path.exists():
@@ -55,7 +57,9 @@ class Run:
 
     def descend(self, loss: Tensor) -> None:
         """One step down `loss`."""
-        rate = self.rate * min(1, (self.step + 1) / WARM_UP) * (0.01 + 0.99 * (1 + math.cos(math.pi * self.progress)) / 2)
+        rate = (
+            self.rate * min(1, (self.step + 1) / WARM_UP) * (0.01 + 0.99 * (1 + math.cos(math.pi * self.progress)) / 2)
+        )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         loss.backward()  # type: ignore[no-untyped-call]
@@ -72,7 +76,11 @@ class Run:
         """Write the checkpoint whole or not at all."""
         partial = self.path.with_suffix(".part")
         now = self.elapsed + time.monotonic() - self._started
-        state = {"network": self.network.state_dict(), "averaged": self.averaged.state_dict(), "optimizer": self.optimizer.state_dict()}
+        state = {
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
         torch.save({**state, "step": self.step, "elapsed": now}, partial)
         partial.replace(self.path)
 
@@ -88,7 +96,7 @@ def reader_loss(keypoints: Tensor, logits: Tensor, true_keypoints: Tensor, label
     """L1 on keypoints (`counted` `[B, 12]` says which) and cross-entropy on labels, heavier at borders."""
     gap = (keypoints - true_keypoints).abs().sum(2) * counted
     entropy = functional.cross_entropy(logits, labels, reduction="none") * (1 + 2 * border(labels))
-    return 20 * gap.mean() + entropy.mean()
+    return 40 * gap.mean() + entropy.mean()
 
 
 def told_reading(picture: Tensor, keypoints: Tensor, labels: Tensor, num_labels: int, error: float) -> Reading:
@@ -99,7 +107,7 @@ def told_reading(picture: Tensor, keypoints: Tensor, labels: Tensor, num_labels:
 
 
 def denoiser_loss(denoiser: Denoise, drawings: Drawings, person: Reading, flat: Reading) -> tuple[Tensor, Look, Scene]:
-    """Squared and absolute error of the predicted picture, and cross-entropy of its parts, where the picture may change.
+    """Error of the predicted picture, and cross-entropy of its parts, where the picture may change.
 
     Two in five look at pure noise. Of the others half start from the truth, and half from what the network itself
     predicted from pure noise, so that later steps learn to mend the mistakes of earlier ones.

@@ -1,0 +1,100 @@
+"""A colour layer for each part of the new picture, at any size.
+
+What is known - the person's own pixels where a part shows, the cloth of the flat-lay - comes from the pictures given;
+the rest is spread from it once, at the readers' size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from models.paperdoll.canvas import BACKGROUND, HAND, HEAD, LEFT_SLEEVE, RIGHT_SLEEVE, SKIN, TORSO, TROUSERS
+from models.paperdoll.filling import push_pull
+from models.paperdoll.geometry import BodyCoordinates
+
+OWN = (BACKGROUND, SKIN, TROUSERS, HEAD)
+CLOTH = (TORSO, LEFT_SLEEVE, RIGHT_SLEEVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A picture and what its reader saw: `[B, 3, h, w]` in [0, 1], `[B, 12, 2]`, and `[B, L, h, w]` in [0, 1]."""
+
+    picture: Tensor
+    keypoints: Tensor
+    labels: Tensor
+
+    def rows(self, chosen: slice) -> Reading:
+        return Reading(self.picture[chosen], self.keypoints[chosen], self.labels[chosen])
+
+
+def widen(field: Tensor, pixels: int) -> Tensor:
+    """The greatest value within `pixels` of each place, `[B, C, H, W]`."""
+    return functional.max_pool2d(field, 2 * pixels + 1, 1, pixels)
+
+
+def enlarged(field: Tensor, like: Tensor) -> Tensor:
+    """`[B, ..., h, w]` at the size of `like` `[B, C, H, W]`."""
+    if field.shape[-2:] == like.shape[-2:]:
+        return field
+    flat = field.flatten(1, -3) if field.dim() > 4 else field
+    return functional.interpolate(flat, size=like.shape[-2:], mode="bilinear", align_corners=False).reshape(
+        *field.shape[:-2], *like.shape[-2:]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Parts of a picture: how far each shows, `known` `[B, N, 1, h, w]`, and `colours` `[B, N, 3, h, w]` spread from it."""
+
+    known: Tensor
+    colours: Tensor
+
+    @classmethod
+    def of(cls, picture: Tensor, known: Tensor) -> Self:
+        """`picture` `[B, 3, h, w]`, `known` `[B, N, h, w]`."""
+        num = known.shape[1]
+        colours = push_pull(picture.repeat_interleave(num, 0), known.flatten(0, 1)[:, None])
+        return cls(known[:, :, None], colours.view(-1, num, *picture.shape[1:]))
+
+    def over(self, picture: Tensor) -> Tensor:
+        """The layers at the size of `picture` `[B, 3, H, W]`, its own pixels where known: `[B, N, 3, H, W]`."""
+        spread = enlarged(self.colours, picture)
+        return spread + (picture[:, None] - spread) * enlarged(self.known, picture)
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """The person's parts and the garment's."""
+
+    own: Spread
+    cloth: Spread
+
+    @classmethod
+    def of(cls, person: Reading, flat: Reading) -> Self:
+        hidden = widen(person.labels[:, TORSO : RIGHT_SLEEVE + 1].sum(1, keepdim=True), 1)
+        shown = torch.stack([person.labels[:, part] for part in OWN], 1)
+        shown[:, OWN.index(SKIN)] += person.labels[:, HAND]
+        own = (shown * (1 - hidden) * 3 - 2).clamp(0, 1)
+        cloth = (flat.labels[:, TORSO : RIGHT_SLEEVE + 1] * 4 - 3).clamp(0, 1)
+        return cls(Spread.of(person.picture, own), Spread.of(flat.picture, cloth))
+
+    def rows(self, chosen: slice | Tensor) -> Layers:
+        own, cloth = (Spread(s.known[chosen], s.colours[chosen]) for s in (self.own, self.cloth))
+        return Layers(own, cloth)
+
+    def at(self, person: Tensor, flat: Tensor, body: BodyCoordinates, flat_body: BodyCoordinates) -> Tensor:
+        """Seven layers `[B, 7, 3, H, W]` for pictures `person` `[B, 3, H, W]` and `flat` of any sizes."""
+        flows = body.to(flat_body) / person.new_tensor([0.75, 1.0])
+        cloth = self.cloth.over(flat)
+        worn = functional.grid_sample(
+            cloth.flatten(0, 1), flows.flatten(0, 1), padding_mode="border", align_corners=False
+        )
+        torso, left, right = worn.view(len(person), len(CLOTH), *person.shape[1:]).unbind(1)
+        background, skin, trousers, head = self.own.over(person).unbind(1)
+        return torch.stack([background, torso, left, right, skin, trousers, head], 1)
