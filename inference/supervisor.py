@@ -28,6 +28,7 @@ from inference.webhooks import WebhookSender, WebhookTarget
 
 LOOK_EVERY_S = 0.02
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 30.0
+PROVEN_S = 60.0  # what has lived so long is no failure at the start
 DRAIN_S = 60.0
 PURGE_EVERY_S = 3600.0
 
@@ -46,6 +47,7 @@ class Seat:
     log: Path
     name: str = ""
     process: subprocess.Popen[bytes] | None = None  # filled by Supervisor._fill, as what follows
+    started_at: float = 0.0
     pause_s: float = FIRST_PAUSE_S
     start_again_at: float = 0.0
 
@@ -105,6 +107,7 @@ class Supervisor:
 
     def _fill(self, seat: Seat) -> None:
         seat.name = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+        seat.started_at = time.monotonic()
         with seat.log.open("ab") as log:
             seat.process = spawn([*seat.argv, "--name", seat.name], log)
 
@@ -112,7 +115,8 @@ class Supervisor:
         assert seat.process is not None
         logger.warning("worker %s ended with %s; %s says why", seat.name, seat.process.returncode, seat.log)
         seat.process = None
-        seat.pause_s = min(seat.pause_s * 2, LONGEST_PAUSE_S)
+        proven = time.monotonic() - seat.started_at > PROVEN_S
+        seat.pause_s = FIRST_PAUSE_S if proven else min(seat.pause_s * 2, LONGEST_PAUSE_S)
         seat.start_again_at = time.monotonic() + seat.pause_s
         self._dead[seat.name] = seat
 

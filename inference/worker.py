@@ -10,7 +10,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -28,9 +28,6 @@ from inference.leases import Claim, Leases
 from inference.patience import AWAY, patiently
 from inference.pulse import Pulse
 from inference.runner import Blobs, Runner
-
-if TYPE_CHECKING:
-    pass
 
 LEASE_S = 15.0
 REGISTERED_S = 16  # RQ adds a minute; its socket timeout follows from it
