@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from api.settings import Settings
 
 NUM_CONNECTIONS = 32
+MOST_STREAMS = 1000
 PATIENCE_S = 20
 
 
@@ -47,11 +48,13 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     Raises:
         StorageError: the pictures' store cannot be used.
         ProductsError: something in the products folder cannot be used.
-        ProductsError: the products folder cannot be used.
     """
     blobs = BlobStore.open(settings.storage_url)
     pool = BlockingConnectionPool.from_url(settings.redis_url, max_connections=NUM_CONNECTIONS, timeout=PATIENCE_S)
-    async with Redis.from_pool(pool) as redis, Redis.from_url(settings.redis_url) as streaming:
+    async with (
+        Redis.from_pool(pool) as redis,
+        Redis.from_url(settings.redis_url, max_connections=MOST_STREAMS) as streaming,
+    ):
         queue_over = partial(GenerationQueue, max_length=settings.max_queue_length, retention_s=settings.retention_s)
         yield Services(
             settings=settings,

@@ -100,7 +100,7 @@ class Doorkeeper:
 
     def _address(self, request: Request) -> str:
         """The address Shopify saw, to the /64 for IPv6, of which one person has a whole one."""
-        seen = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",")]
+        seen = [part.strip() for part in ",".join(request.headers.getlist("x-forwarded-for")).split(",")]
         index = 1 + self._settings.trusted_proxies
         direct = request.client.host if request.client else ""
         try:

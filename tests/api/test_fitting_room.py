@@ -211,6 +211,20 @@ def test_events_tell_every_change_until_the_end(api: Api) -> None:
     assert told == ["PENDING", "FAILED"]
 
 
+def test_a_listener_that_leaves_is_let_go(api: Api, redis_url: str) -> None:
+    shop = Shop(api)
+    job_id = shop.created()
+    channel = f"fitting-room:changed:{job_id}"
+    with Redis.from_url(redis_url) as client:
+        with shop.http.stream("GET", f"/public/generation/{job_id}/events") as stream:
+            assert next(stream.iter_lines()) == "event: generation"
+            assert client.pubsub_numsub(channel)[0][1] == 1
+        give_up_at = time.monotonic() + 5
+        while client.pubsub_numsub(channel)[0][1]:
+            assert time.monotonic() < give_up_at
+            time.sleep(0.05)
+
+
 def test_every_error_is_json_with_a_message(api: Api) -> None:
     http = Shop(api).http
     for reply, status in (
