@@ -217,7 +217,8 @@ def test_a_listener_that_leaves_is_let_go(api: Api, redis_url: str) -> None:
     channel = f"fitting-room:changed:{job_id}"
     with Redis.from_url(redis_url) as client:
         with shop.http.stream("GET", f"/public/generation/{job_id}/events") as stream:
-            assert next(stream.iter_lines()) == "event: generation"
+            lines = stream.iter_lines()
+            assert next(lines) == "event: generation"
             assert client.pubsub_numsub(channel)[0][1] == 1
         give_up_at = time.monotonic() + 5
         while client.pubsub_numsub(channel)[0][1]:
