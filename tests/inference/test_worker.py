@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rq import Queue as RqQueue
 from rq import Worker as RqWorker
-from rq.command import send_stop_job_command
+from rq.command import send_shutdown_command, send_stop_execution_command, send_stop_job_command
 from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
 from rq.suspension import resume, suspend
@@ -18,6 +18,8 @@ from inference import pictures
 from inference.jobs import ErrorCode, Generation, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import redis
 
 SHOP = "shop.example"
@@ -169,11 +171,23 @@ async def test_a_claim_whose_answer_was_lost_is_made_again_at_no_cost(workshop: 
     assert [run.seeds for run in workshop.runs() if run.what == "end"] == [(1, 2, 3, 4), (5, 6)]
 
 
-async def test_rq_s_stop_command_reaches_any_member_of_a_batch(workshop: Workshop, client: redis.Redis) -> None:
+def stop_job(client: redis.Redis, job_id: str) -> None:
+    send_stop_job_command(client, job_id)
+
+
+def stop_execution(client: redis.Redis, job_id: str) -> None:
+    (execution,) = Job.fetch(job_id, connection=client).get_executions()
+    send_stop_execution_command(client, job_id, execution.id)
+
+
+@pytest.mark.parametrize("stop", [stop_job, stop_execution])
+async def test_rq_s_stop_commands_reach_any_member_of_a_batch(
+    workshop: Workshop, client: redis.Redis, stop: Callable[[redis.Redis, str], None]
+) -> None:
     jobs = [await workshop.submit() for _ in range(3)]
     workshop.start(num_steps=40, step_s=0.05)
     await workshop.until(jobs[2], Status.PROCESSING)
-    send_stop_job_command(client, jobs[2])
+    stop(client, jobs[2])
     (stopped,) = await workshop.until_final(jobs[2])
     assert stopped.error_code is ErrorCode.CANCELLED
     assert Job.fetch(jobs[2], connection=client).get_status() is JobStatus.STOPPED
@@ -297,6 +311,15 @@ async def test_sigterm_hands_back_in_order_what_a_failed_batch_has_not_run(
     waiting = [await workshop.find(job) for job in jobs[1:]]
     assert [state.status for state in waiting] == [Status.PENDING] * 2
     assert {Job.fetch(job, connection=client).retries_left for job in jobs[1:]} == {3}
+
+
+async def test_rq_s_shutdown_command_finishes_the_running_batch(workshop: Workshop, client: redis.Redis) -> None:
+    generation_id = await workshop.submit()
+    name = workshop.start(num_steps=10, step_s=0.05)
+    await workshop.until(generation_id, Status.PROCESSING)
+    send_shutdown_command(client, name)
+    assert workshop.workers[0].wait(10) == 0
+    assert (await workshop.find(generation_id)).status is Status.COMPLETED
 
 
 async def test_an_idle_worker_stops_within_two_seconds(workshop: Workshop) -> None:
