@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from api import errors
+from api import error_handlers
 from api.access_log import AccessLog
 from api.errors import ApiError, Forbidden, replies
 from api.loopback import LoopbackOnly
@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses=replies(*common),
         generate_unique_id_function=lambda route: route.name,
     )
-    errors.install(app)
+    error_handlers.install(app)
     for routes in (fitting_room, uploads, generations, storage, operations):
         app.include_router(routes.router)
     if settings.mode == "open":

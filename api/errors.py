@@ -1,23 +1,14 @@
-"""One exception tree -> HTTP status, code, message; every reply that is not a success is JSON `{message, code}`."""
+"""One exception tree -> HTTP status, code, message."""
 
 from __future__ import annotations
 
 import http
-import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from redis.exceptions import RedisError
-from starlette.exceptions import HTTPException
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from fastapi import FastAPI, Request
-
-log = logging.getLogger(__name__)
+    from collections.abc import Mapping
 
 
 class ErrorReply(BaseModel):
@@ -114,12 +105,6 @@ class IdempotencyKeyReused(ApiError):
     example = "This Idempotency-Key was already used for another request. Use a new key."
 
 
-class TooManyRequests(ApiError):
-    status = 429
-    code = "RATE_LIMIT_EXCEEDED"
-    example = "Too many uploads. Please try again in 5 minutes."
-
-
 class Unavailable(ApiError):
     """Redis does not answer."""
 
@@ -149,62 +134,3 @@ def replies(*errors: type[ApiError]) -> dict[int | str, dict[str, Any]]:
         example = {"message": error.example, "code": error.code}
         entry["content"]["application/json"]["examples"][error.__name__] = {"value": example}
     return documented
-
-
-def install(app: FastAPI) -> None:
-    """Make every error of `app` a JSON reply."""
-    app.add_exception_handler(ApiError, _api_error)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(RedisError, _redis_error)
-    app.add_exception_handler(Exception, _unexpected)
-
-
-async def _api_error(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, ApiError)
-    return JSONResponse(error.body(), error.status, error.headers)
-
-
-async def _http_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
-    phrase = http.HTTPStatus(error.status_code)
-    headers = dict(error.headers or {})
-    if phrase is http.HTTPStatus.METHOD_NOT_ALLOWED and (methods := _methods_of_path(request)):
-        headers["Allow"] = methods
-    body = ErrorReply(message=f"{error.detail.rstrip('.')}.", code=phrase.name)
-    return JSONResponse(body.model_dump(), phrase, headers)
-
-
-def _methods_of_path(request: Request) -> str:
-    """Of all operations at this path: the framework names only the first one's."""
-    path = getattr(request.scope.get("route"), "path", "")
-    return ", ".join(method.upper() for method in request.app.openapi()["paths"].get(path, ()))
-
-
-async def _validation_error(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
-    refusal = BadRequest(_sentence(error.errors()))
-    return JSONResponse(refusal.body(), refusal.status)
-
-
-async def _redis_error(request: Request, error: Exception) -> JSONResponse:
-    log.error("Redis failed a request: %s", error)
-    return await _api_error(request, Unavailable())
-
-
-async def _unexpected(_: Request, __: Exception) -> JSONResponse:
-    refusal = ApiError()
-    return JSONResponse(refusal.body(), refusal.status)
-
-
-def _sentence(problems: Sequence[Any]) -> str:
-    """The first problem as one sentence that names the field and never repeats its value."""
-    problem = problems[0]
-    if problem["type"] == "json_invalid":
-        return "The body is not valid JSON."
-    where = [str(part) for part in problem["loc"] if part not in ("body", "query", "path", "header")]
-    if problem["type"] == "missing":
-        return f"{'.'.join(where)} is missing." if where else "The body is missing: send JSON."
-    name = ".".join(where) or "The body"
-    message = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
-    return f"{name}: {message[0].lower()}{message[1:]}." if problem["type"] != "value_error" else f"{name} {message}."

@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport
 
-from api import errors
+from api import error_handlers, errors
 from inference.redis_server import RedisServer
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def test_open_mode_answers_this_machines_names(api: Api, host: str) -> None:
 
 def test_an_unexpected_error_is_json_that_gives_nothing_away() -> None:
     app = FastAPI()
-    errors.install(app)
+    error_handlers.install(app)
 
     @app.get("/")
     async def broken() -> None:
