@@ -7,6 +7,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from rq import Queue as RqQueue
 from rq import Worker as RqWorker
 from rq.command import send_shutdown_command, send_stop_execution_command, send_stop_job_command
