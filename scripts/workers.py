@@ -15,6 +15,9 @@ from inference.webhooks import WebhookTarget
 from models.catalog import load_card
 
 
+REDIS_TIMEOUT_S = 5
+
+
 def worker_argvs(settings: Settings, devices: list[str], num_workers: int | None) -> list[list[str]]:
     """A command for each worker, the devices dealt out in turn.
 
@@ -39,7 +42,7 @@ def supervisor(settings: Settings, argvs: list[list[str]]) -> Supervisor:
         if shop.webhook_url and shop.webhook_secret
     }
     return Supervisor(
-        Redis.from_url(settings.redis_url),
+        Redis.from_url(settings.redis_url, socket_timeout=REDIS_TIMEOUT_S),
         settings.data,
         argvs,
         [settings.card],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import json
 import os
@@ -13,13 +12,13 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-from redis.asyncio import Redis
+from redis import Redis
 from redis.exceptions import RedisError
 from rich.console import Console
 from rich.table import Table
 
 from api.settings import InvalidSettings, Settings, load_settings
-from inference.queue import GenerationQueue
+from inference.queue import count_ready_workers
 from inference.redis_server import RedisServerError, check_version, find_binary
 from models.catalog import CardError, load_card
 from scripts.devices import num_gpus
@@ -58,17 +57,12 @@ def _show(findings: list[Finding]) -> None:
 def _service() -> Iterator[Finding]:
     settings = load_settings()
     try:
-        num_workers = asyncio.run(_num_ready_workers(settings))
+        with Redis.from_url(settings.redis_url, socket_timeout=5) as redis:
+            num_workers = count_ready_workers(redis)
     except RedisError:
         yield Finding("Redis", "no answer", "Start the service: scripts/serve")
         return
     yield Finding("workers", f"{num_workers} ready", "" if num_workers else "Start one: fitting-room worker")
-
-
-async def _num_ready_workers(settings: Settings) -> int:
-    async with Redis.from_url(settings.redis_url, socket_timeout=5) as redis:
-        queue = GenerationQueue(redis, max_length=settings.max_queue_length, retention_s=settings.retention_s)
-        return await queue.ready_workers()
 
 
 def _machine() -> Iterator[Finding]:
