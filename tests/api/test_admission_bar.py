@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 import httpx
@@ -46,33 +47,48 @@ def two_apis(
     return apis
 
 
-async def post_all(apis: list[Api], shop: str, shoppers: Sequence[str]) -> Counter[tuple[int, str]]:
-    """POST once for each of `shoppers`, each on a connection of its own, by turns to each process; count replies."""
+async def post_all(apis: list[Api], shop: str, shoppers: Sequence[str], **headers: str) -> list[httpx.Response]:
+    """POST once for each of `shoppers`, each on a connection of its own, by turns to each process."""
     batches = [shoppers[start : start + PER_CLIENT] for start in range(0, len(shoppers), PER_CLIENT)]
     posted = await asyncio.gather(
-        *(post_batch(apis[number % len(apis)], shop, batch) for number, batch in enumerate(batches))
+        *(post_batch(apis[number % len(apis)], shop, batch, headers) for number, batch in enumerate(batches))
     )
-    replies = [reply for batch in posted for reply in batch]
-    accepted = {reply.json()["jobId"] for reply in replies} - {""}
-    counts = Counter((reply.status_code, reply.json().get("code", "")) for reply in replies)
-    assert len(accepted) == counts[200, ""], "every accepted POST has a job of its own"
-    return counts
+    return [reply for batch in posted for reply in batch]
 
 
-async def post_batch(api: Api, shop: str, shoppers: Sequence[str]) -> list[httpx.Response]:
+def counted(replies: list[httpx.Response]) -> Counter[tuple[int, str]]:
+    return Counter((reply.status_code, reply.json().get("code", "")) for reply in replies)
+
+
+def jobs(replies: list[httpx.Response]) -> set[str]:
+    return {reply.json()["jobId"] for reply in replies} - {""}
+
+
+async def post_batch(api: Api, shop: str, shoppers: Sequence[str], headers: dict[str, str]) -> list[httpx.Response]:
     body = {"userImageId": f"photos/{shop}.example/me.jpg", "productId": "gid://shopify/Product/1001"}
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=api.url, headers={"x-api-key": shop}, timeout=60, limits=limits) as client:
         return await asyncio.gather(
-            *(client.post("/public/fitting-room", json=body, headers={"x-shopper-id": who}) for who in shoppers)
+            *(
+                client.post("/public/fitting-room", json=body, headers=headers | {"x-shopper-id": who})
+                for who in shoppers
+            )
         )
 
 
 async def test_of_1000_concurrent_posts_of_one_shopper_exactly_10_are_accepted(two_apis: list[Api]) -> None:
-    counts = await post_all(two_apis, "limit", ["shopper-1"] * 1000)
-    assert counts == {(200, ""): 10, (429, "RATE_LIMIT_EXCEEDED"): 990}
+    replies = await post_all(two_apis, "limit", ["shopper-1"] * 1000)
+    assert counted(replies) == {(200, ""): 10, (429, "RATE_LIMIT_EXCEEDED"): 990}
+    assert len(jobs(replies)) == 10
 
 
 async def test_of_500_shoppers_exactly_the_quota_of_300_is_accepted(two_apis: list[Api]) -> None:
-    counts = await post_all(two_apis, "quota", [f"shopper-{number}" for number in range(500)])
-    assert counts == {(200, ""): 300, (200, "QUOTA_EXCEEDED"): 200}
+    replies = await post_all(two_apis, "quota", [f"shopper-{number}" for number in range(500)])
+    assert counted(replies) == {(200, ""): 300, (200, "QUOTA_EXCEEDED"): 200}
+    assert len(jobs(replies)) == 300
+
+
+async def test_100_concurrent_posts_with_one_idempotency_key_are_one_job(two_apis: list[Api]) -> None:
+    replies = await post_all(two_apis, "limit", ["shopper-2"] * 100, **{"idempotency-key": "once"})
+    assert counted(replies) == {(200, ""): 100}
+    assert len(jobs(replies)) == 1

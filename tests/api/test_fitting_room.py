@@ -254,8 +254,11 @@ address_factor = 2
 blocked_status = "strict"
 [[shops]]
 domain = "demo.myshopify.com"
-monthly_quota = 5
 app_secret_envs = ["OLD_SECRET", "NEW_SECRET"]
+[[shops]]
+domain = "small.myshopify.com"
+monthly_quota = 1
+app_secret_envs = ["NEW_SECRET"]
 """
 
 
@@ -263,7 +266,8 @@ app_secret_envs = ["OLD_SECRET", "NEW_SECRET"]
 def storefront(start_api: Callable[..., Api], products: Path) -> Api:
     env = {"OLD_SECRET": "old", "NEW_SECRET": "new", "FITTING_ROOM_PRODUCTS": str(products)}
     api = start_api(SHOPIFY, env=env)
-    api.blobs.put("photos/demo.myshopify.com/me.jpg", b"a photograph")
+    for shop in ("demo", "small"):
+        api.blobs.put(f"photos/{shop}.myshopify.com/me.jpg", b"a photograph")
     return api
 
 
@@ -281,12 +285,17 @@ def signed(shop: str, secret: str, *, customer: str = "", **extra: str) -> str:
 
 
 def proxied(
-    api: Api, *, secret: str = "new", customer: str = "", client_id: str = "", **headers: str
+    api: Api, *, shop: str = "demo", secret: str = "new", customer: str = "", address: str = "192.0.2.1", **extra: str
 ) -> httpx.Response:
-    extra = {"client_id": client_id} if client_id else {}
-    query = signed("demo.myshopify.com", secret, customer=customer, **extra)
-    body = {"userImageId": "photos/demo.myshopify.com/me.jpg", "productId": PRODUCT}
+    """A try-on as it comes through the app proxy from a browser at `address`."""
+    query = signed(f"{shop}.myshopify.com", secret, customer=customer, **extra)
+    body = {"userImageId": f"photos/{shop}.myshopify.com/me.jpg", "productId": PRODUCT}
+    headers = {"X-Forwarded-For": address}
     return httpx.post(f"{api.url}/public/fitting-room?{query}", json=body, headers=headers, timeout=30)
+
+
+def anonymous(api: Api, address: str) -> httpx.Response:
+    return proxied(api, address=address, client_id=str(uuid.uuid4()))
 
 
 def test_both_secrets_of_a_shop_open_it_and_no_other(storefront: Api) -> None:
@@ -296,14 +305,32 @@ def test_both_secrets_of_a_shop_open_it_and_no_other(storefront: Api) -> None:
     assert proxied(storefront, customer="1").json()["code"] == "RATE_LIMIT_EXCEEDED"
 
 
-def test_a_new_client_id_is_a_new_shopper_until_its_address_is_used_up_and_quota_is_a_402(storefront: Api) -> None:
-    with httpx.Client() as client:
-        assert client.get(f"{storefront.url}/public/check-credits").status_code == 401
-    here = {"X-Forwarded-For": "203.0.113.9"}
-    statuses = [proxied(storefront, client_id=str(uuid.uuid4()), **here).status_code for _ in range(3)]
-    assert statuses == [200, 200, 200], "two customers' and three of these are the quota of five"
-    blocked = proxied(storefront, client_id=str(uuid.uuid4()), **here)
-    assert (blocked.status_code, blocked.json()["code"]) == (402, "QUOTA_EXCEEDED")
+def test_fresh_client_ids_get_no_further_than_the_cap_of_their_address(storefront: Api) -> None:
+    here, elsewhere = "203.0.113.9", "203.0.113.10"
+    assert [anonymous(storefront, here).status_code for _ in range(4)] == [200] * 4, "twice the weekly limit of 2"
+    blocked = anonymous(storefront, here)
+    assert (blocked.status_code, blocked.json()["code"]) == (429, "RATE_LIMIT_EXCEEDED")
+    assert proxied(storefront, address=here).status_code == 429, "nor does leaving the id out help"
+    assert anonymous(storefront, elsewhere).status_code == 200
+    assert proxied(storefront, address=here, customer="7").status_code == 200, "a customer is known without it"
+
+
+def test_one_client_id_has_the_weekly_limit(storefront: Api) -> None:
+    who = str(uuid.uuid4())
+    statuses = [proxied(storefront, address="203.0.113.77", client_id=who).status_code for _ in range(3)]
+    assert statuses == [200, 200, 429]
+    assert proxied(storefront, client_id="not a uuid").status_code == 400
+
+
+def test_a_used_quota_is_a_402_where_the_operator_wants_strict_statuses(storefront: Api) -> None:
+    assert proxied(storefront, shop="small", customer="1").status_code == 200
+    blocked = proxied(storefront, shop="small", customer="2")
+    assert (blocked.status_code, blocked.json()["jobId"], blocked.json()["code"]) == (402, "", "QUOTA_EXCEEDED")
+
+
+def test_one_shops_secret_signs_for_no_other_shop(storefront: Api) -> None:
+    assert proxied(storefront, shop="small", secret="old", customer="9").status_code == 401
+    assert proxied(storefront, shop="absent", customer="9").status_code == 401
 
 
 def test_logs_hold_neither_query_nor_signature(storefront: Api) -> None:

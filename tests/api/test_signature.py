@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+from urllib.parse import urlencode
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from api.errors import Unauthorised
-from api.signature import SignedQuery, verify
+from api.signature import ADDED_BY_SHOPIFY, SignedQuery, _parameters, _sign, verify
 
 DOCUMENTED = (
     "extra=1&extra=2&shop=shop-name.myshopify.com&logged_in_customer_id=1"
@@ -17,6 +23,10 @@ DEMO = (
 )
 ANONYMOUS = DEMO.format("")
 ANONYMOUS_SIGNATURE = "c088c81aab7d6c9a9394a568a112f42e4ccdefc3faa030bf6a4a03fa4b13af75"
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+NAMES = TEXT.filter(lambda name: name.encode() not in (*ADDED_BY_SHOPIFY, b""))
 
 
 def ask(query: str, signature: str, *, now: float = 1764000000, secrets: tuple[bytes, ...] = (b"hush",)) -> SignedQuery:
@@ -80,8 +90,6 @@ def test_a_shop_without_secrets_is_refused() -> None:
 
 @pytest.mark.parametrize("extra", ["logged_in_customer_id=5", "shop=a", "path_prefix=a", "timestamp=1", "signature=0"])
 def test_a_repeat_of_an_added_name_is_refused(extra: str) -> None:
-    from api.signature import _parameters, _sign  # signs as Shopify would, were the shopper to add `extra`
-
     query = f"{ANONYMOUS}&{extra}"
     with pytest.raises(Unauthorised):
         ask(query, _sign(_parameters(query.encode()), b"hush").decode())
@@ -104,3 +112,22 @@ def test_a_repeat_of_an_added_name_is_refused(extra: str) -> None:
 def test_anything_else_is_refused_without_a_crash(query: str, signature: str) -> None:
     with pytest.raises(Unauthorised):
         ask(query, signature)
+
+
+@given(st.dictionaries(NAMES, st.lists(TEXT, min_size=1, max_size=3), max_size=5), st.text("0123456789", max_size=12))
+def test_whatever_is_signed_as_documented_passes_and_with_more_added_does_not(
+    extra: dict[str, list[str]], customer: str
+) -> None:
+    query = {
+        **extra,
+        "shop": ["demo-shop.myshopify.com"],
+        "logged_in_customer_id": [customer],
+        "path_prefix": ["/apps/x"],
+        "timestamp": ["1764000000"],
+    }
+    text = b"".join(sorted(f"{name}={','.join(values)}".encode() for name, values in query.items()))
+    signature = hmac.new(b"hush", text, hashlib.sha256).hexdigest()
+    raw = urlencode(query, doseq=True)
+    assert ask(raw, signature) == SignedQuery("demo-shop.myshopify.com", customer)
+    with pytest.raises(Unauthorised):
+        ask(raw + "&added=1", signature)
