@@ -14,7 +14,6 @@ from inference.supervisor import Supervisor
 from inference.webhooks import WebhookTarget
 from models.catalog import load_card
 
-
 REDIS_TIMEOUT_S = 5
 
 

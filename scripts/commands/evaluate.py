@@ -25,8 +25,8 @@ def run(
 ) -> None:
     """Score a card on held-out figures and garments. The last line is one JSON object."""
     import torch
-    from models.paperdoll.evaluation import contact_sheet, evaluate
 
+    from models.paperdoll.evaluation import contact_sheet, evaluate
     from models.paperdoll.family import PaperDoll
 
     chosen = load_card(card)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -138,6 +139,15 @@ def test_a_killed_part_comes_back_and_nothing_is_lost(service: Service, client: 
     eventually(lambda: client.get("/health/ready").is_success)
     for job in jobs:
         picture(client, job)
+
+
+@pytest.mark.skipif(not (shutil.which("jq") and shutil.which("curl")), reason="the README's walk needs curl and jq")
+def test_the_readmes_walk_through_the_contract_makes_a_picture(service: Service, tmp_path: Path) -> None:
+    walk = re.search(r"<!-- walk -->\n```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert walk
+    script = walk[1].replace("http://127.0.0.1:8000", service.url).replace("@api/", f"@{ROOT}/api/")
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True, timeout=PICTURE_WITHIN_S)
+    Image.open(tmp_path / "worn.png").verify()
 
 
 def test_a_second_serve_on_the_same_folder_is_refused_in_a_sentence(service: Service) -> None:
