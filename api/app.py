@@ -13,8 +13,10 @@ from api.access_log import AccessLog
 from api.errors import ApiError, Forbidden, replies
 from api.loopback import LoopbackOnly
 from api.openapi import describe
+from api.products import Products
 from api.routes import demo, fitting_room, generations, operations, storage, uploads
 from api.services import open_services
+from inference.blobs import BlobStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,11 +25,18 @@ if TYPE_CHECKING:
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The service as an ASGI application."""
+    """The service as an ASGI application.
+
+    Raises:
+        StorageError: the pictures' store cannot be used.
+        ProductsError: something in the products folder cannot be used.
+    """
+    blobs = BlobStore.open(settings.storage_url)
+    products = Products.open(settings.products, blobs)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_services(settings) as services:
+        async with open_services(settings, blobs, products) as services:
             app.state.services = services
             yield
 

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from api.app import create_app
+from api.products import ProductsError
+from api.settings import InvalidSettings
+from inference.blobs import StorageError
 
 if TYPE_CHECKING:
     import socket
@@ -24,9 +27,16 @@ GC_THRESHOLD = (
 
 
 def run_api(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then end within `GRACE_S`."""
+    """Serve until SIGTERM or SIGINT, then end within `GRACE_S`.
+
+    Raises:
+        InvalidSettings: the pictures' store or the products folder cannot be used.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    app = create_app(settings)
+    try:
+        app = create_app(settings)
+    except (StorageError, ProductsError) as error:
+        raise InvalidSettings(str(error)) from error
     config = uvicorn.Config(
         app,
         host=settings.host,

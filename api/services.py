@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from api.links import Links
-from api.products import Products
 from api.secret import signing_key
 from api.shopper import Doorkeeper
-from inference.blobs import BlobStore
 from inference.queue import GenerationQueue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from api.products import Products
     from api.settings import Settings
+    from inference.blobs import BlobStore
 
 NUM_CONNECTIONS = 32
 MOST_STREAMS = 1000
@@ -42,14 +42,8 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
-    """Everything the routes share; its Redis connections end with the context.
-
-    Raises:
-        StorageError: the pictures' store cannot be used.
-        ProductsError: something in the products folder cannot be used.
-    """
-    blobs = BlobStore.open(settings.storage_url)
+async def open_services(settings: Settings, blobs: BlobStore, products: Products) -> AsyncIterator[Services]:
+    """Everything the routes share; its Redis connections end with the context."""
     pool = BlockingConnectionPool.from_url(settings.redis_url, max_connections=NUM_CONNECTIONS, timeout=PATIENCE_S)
     async with (
         Redis.from_pool(pool) as redis,
@@ -64,5 +58,5 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             streams=queue_over(streaming),
             blobs=blobs,
             links=Links(blobs, signing_key(settings, "links"), settings.url_ttl_s, settings.public_url.rstrip("/")),
-            products=Products.open(settings.products, blobs),
+            products=products,
         )

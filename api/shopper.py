@@ -99,15 +99,22 @@ class Doorkeeper:
         return shop.app_secrets if shop else ()
 
     def _address(self, request: Request) -> str:
-        """The address Shopify saw, to the /64 for IPv6, of which one person has a whole one."""
+        """The address that Shopify saw, as far as it tells people apart."""
         seen = [part.strip() for part in ",".join(request.headers.getlist("x-forwarded-for")).split(",")]
         index = 1 + self._settings.trusted_proxies
         direct = request.client.host if request.client else ""
         try:
-            address = ipaddress.ip_address(seen[-index] if len(seen) >= index else direct)
+            return _network(seen[-index] if len(seen) >= index else direct)
         except ValueError:
             return direct
-        return str(address if address.version == 4 else ipaddress.ip_network(f"{address}/64", strict=False))
 
     def _hash(self, *parts: str) -> str:
         return hmac.new(self._key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()
+
+
+def _network(address: str) -> str:
+    """IPv4 as it is, IPv6 to its /64, of which one person has a whole one."""
+    found = ipaddress.ip_address(address)
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(found.ipv4_mapped or ipaddress.ip_network(f"{found}/64", strict=False))
+    return str(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from fastapi import FastAPI
 from httpx import ASGITransport
 
 from api import error_handlers, errors
+from api.server import run_api
+from api.settings import InvalidSettings, load_settings
 from inference.redis_server import RedisServer
 
 if TYPE_CHECKING:
@@ -34,6 +37,20 @@ def test_importing_the_application_loads_no_torch() -> None:
     code = "import sys, api.app, api.server; print([name for name in ('torch', 'diffusers') if name in sys.modules])"
     loaded = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=True).stdout
     assert loaded.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        ({"products": "/nowhere"}, "Set `products` to a folder that has a products.json."),
+        ({"storage_url": "ftp://pictures"}, "Storage is file:///absolute/folder, s3://"),
+    ],
+)
+def test_what_it_cannot_use_ends_the_start_with_a_sentence(
+    tmp_path: Path, overrides: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(InvalidSettings, match=re.escape(sentence)):
+        run_api(load_settings(data=tmp_path, **overrides))
 
 
 @pytest.mark.parametrize(

@@ -111,9 +111,18 @@ def test_one_ipv6_network_is_one_address(shops: dict[str, Any]) -> None:
     assert first != anonymous(door, request(x_forwarded_for="2001:db8:1:3::1"))
 
 
+def test_ipv4_written_as_ipv6_is_the_same_address(shops: dict[str, Any]) -> None:
+    door = keeper(mode="shopify", **shops)
+    mapped = anonymous(door, request(x_forwarded_for="::ffff:203.0.113.7"))
+    assert mapped == anonymous(door, request(x_forwarded_for="203.0.113.7"))
+    assert mapped != anonymous(door, request(x_forwarded_for="::ffff:203.0.113.8"))
+
+
 def test_rubbish_for_an_address_is_still_bounded(shops: dict[str, Any]) -> None:
     door = keeper(mode="shopify", **shops)
-    assert anonymous(door, request(x_forwarded_for="unknown")) == anonymous(door, request(x_forwarded_for="??"))
+    direct = anonymous(door, request())
+    for rubbish in ("unknown", "??", "", "1.2.3.4:80"):
+        assert anonymous(door, request(x_forwarded_for=rubbish)) == direct
 
 
 def limits_of(settings: Settings, shopper: Shopper) -> tuple[SlidingLimit, ...]:
