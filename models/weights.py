@@ -22,7 +22,11 @@ class WeightsError(RuntimeError):
 
 def mending(card: ModelCard) -> str:
     """What to run when the files of `card` are damaged."""
-    return f"Restore them with: git checkout -- {card.folder}" if card.family == "paperdoll" else f"Run: fitting-room fetch {card.name}"
+    return (
+        f"Restore them with: git checkout -- {card.folder}"
+        if card.family == "paperdoll"
+        else f"Run: fitting-room fetch {card.name}"
+    )
 
 
 def checked_file(card: ModelCard, folder: Path, file: WeightFile) -> Path:

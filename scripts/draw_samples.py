@@ -34,7 +34,7 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A garment for sale. `neck`: 0 crew, 1 V, 2 scoop, 3 boat; `sleeve`: length, 0 none to 2 wrist; colours in [0, 1]."""
+    """A garment for sale. `neck`: 0 crew, 1 V, 2 scoop, 3 boat; `sleeve`: 0 none to 2 wrist; colours in [0, 1]."""
 
     title: str
     pattern: str

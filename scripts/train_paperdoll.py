@@ -94,9 +94,11 @@ def denoiser(minutes: float = 60, told: bool = False, threads: int = 1, folder: 
     run = Run(networks.denoiser, folder / "denoiser.pt", minutes, rate=1.2e-3)
     denoise = torch.autocast("cpu", torch.bfloat16)(run.network)
     pool, saved, errors = Pool(folder / "pool", seed=run.step + 7), time.monotonic(), []
+    read_at = -READ_EVERY
     while run.progress < 1:
-        if run.step % READ_EVERY == 0 and not told:
+        if not told and run.step >= read_at + READ_EVERY:
             load_averaged(networks, folder, ("person", "flat"))
+            read_at = run.step
         batch = pool.batch(BATCH)
         with torch.autocast("cpu", torch.bfloat16):
             person, flat = (

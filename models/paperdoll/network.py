@@ -113,7 +113,8 @@ class Reader(nn.Module):
         x = functional.silu(self.norm(x))
         heat = self.heat(x).float().flatten(2).softmax(2)
         adjustment = self.adjust(self.squeeze(deepest).flatten(1)).float().reshape(-1, NUM_KEYPOINTS, 2)
-        return heat @ grid.flatten(0, 1) + 0.2 * adjustment, functional.pixel_shuffle(self.labels(x), 2).float()
+        expected = (heat[..., None] * grid.flatten(0, 1)).sum(2)  # a matmul would be rounded to bfloat16
+        return expected + 0.2 * adjustment, functional.pixel_shuffle(self.labels(x), 2).float()
 
 
 class Denoiser(nn.Module):

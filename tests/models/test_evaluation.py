@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image as Pillow
+
+from models.catalog import load_card
+from models.paperdoll.evaluation import contact_sheet, evaluate
+from models.paperdoll.family import PaperDoll
+
+
+@pytest.fixture(scope="module")
+def family() -> PaperDoll:
+    card = load_card("paperdoll")
+    return PaperDoll.load(card, card.folder, torch.device("cpu"))
+
+
+def test_the_model_has_not_regressed(family: PaperDoll) -> None:
+    """On a tenth of the bars' figures; the bars themselves are `fitting-room evaluate`'s."""
+    told: list[float] = []
+    report = evaluate(family, num_seen=20, num_unseen=10, on_progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1
+    assert report["seen"]["db"] > 20.0
+    assert report["seen"]["limb_db"] > 20.0
+    assert report["outside_changed_pixels"] == 0
+    assert report["bars"]["denoiser_helps"]
+    assert report["bars"]["steps_hold"]
+    assert report["bars"]["small"]
+    assert report["seen"]["db"] > report["baselines"]["seen"]["mean_colour"]["db"] + 3
+
+
+def test_a_contact_sheet_shows_each_example(family: PaperDoll, tmp_path: Path) -> None:
+    contact_sheet(family, tmp_path / "sheet.png", num=2)
+    with Pillow.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (2 * 5 * 384, 512)
