@@ -2,19 +2,13 @@
 
 export function tile(group, { title, image }, onChoose) {
   const label = element("label", "tile");
-  const input = element("input", "for-ears");
-  Object.assign(input, { type: "radio", name: group });
-  input.addEventListener("change", onChoose);
-  label.append(input, face(image), Object.assign(element("span", "name"), { textContent: title }));
+  label.append(radio(group, onChoose), face(image), name(title));
   return label;
 }
 
 export function chip(group, title, onChoose) {
   const label = element("label", "chip");
-  const input = element("input", "for-ears");
-  Object.assign(input, { type: "radio", name: group });
-  input.addEventListener("change", onChoose);
-  label.append(input, Object.assign(element("span"), { textContent: title }));
+  label.append(radio(group, onChoose), name(title));
   return label;
 }
 
@@ -22,14 +16,30 @@ export const choose = (label) => {
   label.querySelector("input").checked = true;
 };
 
+// As if its first tile had been clicked; also while the tiles are disabled.
+export function chooseFirst(tiles) {
+  const first = tiles.querySelector("input");
+  if (first) {
+    first.checked = true;
+    first.dispatchEvent(new Event("change"));
+  }
+}
+
+function radio(group, onChoose) {
+  const input = element("input", "over");
+  Object.assign(input, { type: "radio", name: group });
+  input.addEventListener("change", onChoose);
+  return input;
+}
+
+const name = (title) => Object.assign(element("span", "name"), { textContent: title });
+
 function face(image) {
-  const picture = element("img");
+  const picture = element("img", "fill");
   Object.assign(picture, { src: image, alt: "", loading: "lazy", decoding: "async", draggable: false });
   const frame = element("span", "face");
   frame.append(picture);
   return frame;
 }
 
-function element(name, className = "") {
-  return Object.assign(document.createElement(name), { className });
-}
+const element = (kind, className) => Object.assign(document.createElement(kind), { className });

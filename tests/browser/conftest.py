@@ -1,0 +1,164 @@
+"""A real Chromium before a real API process, with a Redis and a worker process of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from PIL import Image, ImageDraw
+from playwright.sync_api import sync_playwright
+
+from inference.redis_server import RedisServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+API = "from api.server import run_api; from api.settings import load_settings; run_api(load_settings())"
+TAILOR = Path(__file__).with_name("tailor.py")
+START_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A running service of these tests: `url` of the page, `data` folder with its pictures."""
+
+    url: str
+    data: Path
+
+
+@pytest.fixture(scope="session")
+def products(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A red shirt in two versions, a black coat that no worker can put on, and two figures."""
+    folder = tmp_path_factory.mktemp("products")
+    for name, colour in {"red": "crimson", "blue": "royalblue", "black": "black"}.items():
+        Image.new("RGB", (300, 400), colour).save(folder / f"{name}.png")
+    (folder / "figures").mkdir()
+    for name, colour in {"ada": "tan", "ben": "sienna"}.items():
+        figure = Image.new("RGB", (480, 600), "lightsteelblue")
+        ImageDraw.Draw(figure).ellipse((180, 60, 300, 200), fill=colour)
+        figure.save(folder / f"figures/{name}.png")
+    versions = [
+        {"variantId": "gid://shopify/ProductVariant/11", "title": "Red"},
+        {"variantId": "gid://shopify/ProductVariant/12", "title": "Blue", "image": "blue.png"},
+    ]
+    shirt = {"productId": "gid://shopify/Product/1", "title": "Shirt", "image": "red.png", "category": "upper"}
+    coat = {"productId": "gid://shopify/Product/2", "title": "Coat", "image": "black.png", "category": "upper"}
+    listed = {"products": [shirt | {"variants": versions}, coat]}
+    (folder / "products.json").write_text(json.dumps(listed))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def open_shop(products: Path) -> Iterator[Callable[..., Shop]]:
+    """open_shop(**settings) -> a running service with these settings, a fast worker and a data folder of its own."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*, step_s: float = 0.02, **settings: str) -> Shop:
+            data = Path(tempfile.mkdtemp(prefix="frb-"))  # short: a socket's path is limited to 107 bytes
+            stack.callback(shutil.rmtree, data, ignore_errors=True)
+            redis = stack.enter_context(RedisServer(data))
+            own = {"port": "0", "data": str(data), "products": str(products), "redis_url": redis.url} | settings
+            env = {name: value for name, value in os.environ.items() if not name.startswith("FITTING_ROOM_")}
+            env |= {f"FITTING_ROOM_{name.upper()}": value for name, value in own.items()} | {"PYTHONPATH": "."}
+            log = data / "api.log"
+            stack.enter_context(_process([sys.executable, "-c", API], env, log))
+            tailor = [sys.executable, str(TAILOR), redis.url, f"file://{data}/blobs", str(step_s)]
+            stack.enter_context(_process(tailor, env, data / "tailor.log"))
+            url = _address(log)
+            _until_ready(url, data / "tailor.log")
+            return Shop(url, data)
+
+        yield start
+
+
+@contextlib.contextmanager
+def _process(argv: list[str], env: dict[str, str], log: Path) -> Iterator[None]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(argv, env=env, stdout=output, stderr=output)
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _address(log: Path) -> str:
+    give_up_at = time.monotonic() + START_S
+    while time.monotonic() < give_up_at:
+        if found := re.search(r"running on (http://\S+)", log.read_text()):
+            return found.group(1)
+        time.sleep(0.05)
+    raise AssertionError(f"The API did not start:\n{log.read_text()}")
+
+
+def _until_ready(url: str, log: Path) -> None:
+    give_up_at = time.monotonic() + START_S
+    while time.monotonic() < give_up_at:
+        if httpx.get(f"{url}/health/ready").is_success:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"The worker did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def shop(open_shop: Callable[..., Shop]) -> Shop:
+    return open_shop(weekly_limit="1000")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium on this machine (Debian: apt install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    with chromium.new_context(viewport={"width": 1280, "height": 860}, accept_downloads=True) as context:
+        context.set_default_timeout(15_000)
+        yield context
+
+
+@pytest.fixture
+def page(context: BrowserContext, shop: Shop) -> Iterator[Page]:
+    """The demo page, loaded; the test fails when anything was written to its console."""
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(shop.url)
+    page.locator("#products .tile").first.wait_for()
+    yield page
+    # Chromium reports each refused request by itself; what refusals look like is the tests' business.
+    assert not [text for text in complaints if not text.startswith("Failed to load resource")]

@@ -1,0 +1,253 @@
+"""The demo page in a real browser: what a shopper does, sees and is told."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from playwright.sync_api import BrowserContext, Page
+
+    from tests.browser.conftest import Shop
+
+pytestmark = pytest.mark.browser
+
+RED, BLUE = (220, 20, 60), (65, 105, 225)
+
+
+def photograph(kind: str = "PNG") -> dict[str, object]:
+    buffer = io.BytesIO()
+    Image.new("RGB", (800, 1000), "seagreen").save(buffer, kind)
+    return {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": buffer.getvalue()}
+
+
+def try_on(page: Page) -> None:
+    page.get_by_role("button", name="Try it on").click()
+    expect(page.get_by_role("status")).to_contain_text("Your picture is ready", timeout=15_000)
+
+
+def chest(page: Page) -> tuple[int, ...]:
+    """The colour in the middle of the result, as it was sent."""
+    reply = page.request.get(page.locator("#after").get_attribute("src") or "")
+    with Image.open(io.BytesIO(reply.body())) as picture:
+        colour = picture.convert("RGB").getpixel((picture.width // 2, picture.height // 2))
+    assert isinstance(colour, tuple)
+    return tuple(int(part) for part in colour)
+
+
+def near(colour: tuple[int, ...], wanted: tuple[int, int, int]) -> bool:
+    return max(abs(a - b) for a, b in zip(colour, wanted, strict=True)) < 12
+
+
+def stored_photos(shop: Shop) -> int:
+    return len(list((shop.data / "blobs/photos").rglob("*.jpg")))
+
+
+def test_a_sample_figure_is_dressed_with_progress_and_the_result_can_be_kept(page: Page, tmp_path: Path) -> None:
+    page.get_by_role("button", name="Try it on").click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    expect(page.locator("#progress-words")).to_have_text(re.compile(r"Dressing Ada · \d+ %"))
+    expect(page.get_by_role("status")).to_contain_text("Your picture is ready")
+    expect(page.get_by_alt_text("The figure Ada, wearing Shirt")).to_be_visible()
+    assert near(chest(page), RED)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    assert download.value.suggested_filename == "fitting-room.png"
+    download.value.save_as(tmp_path / "kept.png")
+    with Image.open(tmp_path / "kept.png") as kept:
+        assert kept.size == (480, 600)
+
+
+def test_the_slider_answers_to_the_keyboard_and_to_the_mouse(page: Page) -> None:
+    try_on(page)
+    slider = page.get_by_role("slider", name="Compare before and after")
+    expect(slider).to_be_focused()
+    for key, value in (("ArrowRight", "51"), ("ArrowLeft", "50"), ("Home", "0"), ("End", "100")):
+        page.keyboard.press(key)
+        expect(slider).to_have_value(value)
+    expect(slider).to_have_attribute("aria-valuetext", "100 percent before, 0 percent after")
+    box = page.locator("#stage").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 200)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 220, steps=4)
+    page.mouse.up()
+    expect(slider).to_have_value("25")
+    assert page.locator("#stage").evaluate("stage => getComputedStyle(stage).getPropertyValue('--split')") == "25%"
+
+
+def test_a_shopper_s_own_photo_goes_in_whatever_its_name_and_out_again(page: Page, shop: Shop) -> None:
+    before = stored_photos(shop)
+    page.get_by_label("Your photo").set_input_files([photograph()])
+    expect(page.get_by_role("status")).to_have_text("Your photo is ready.")
+    expect(page.get_by_role("radio", name="Your photo")).to_be_checked()
+    assert stored_photos(shop) == before + 1
+    try_on(page)
+    expect(page.get_by_alt_text("Your photo, wearing Shirt")).to_be_visible()
+    page.get_by_role("button", name="Delete my photo").click()
+    expect(page.get_by_role("status")).to_have_text("Your photo has been deleted.")
+    expect(page.get_by_role("radio", name="Your photo")).to_have_count(0)
+    expect(page.get_by_role("radio", name="Ada")).to_be_checked()
+    assert stored_photos(shop) == before
+
+
+def test_a_version_of_a_product_is_the_one_tried_on(page: Page) -> None:
+    page.get_by_role("radio", name="Blue").check()
+    try_on(page)
+    assert near(chest(page), BLUE)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"GIF89a", "This file is a GIF. Please upload a JPEG, PNG, WebP or HEIC photograph."),
+        (b"\xff\xd8\xff\xe0broken", "This picture is damaged or incomplete."),
+        (b"\xff\xd8\xff" + b"\0" * (20 << 20), "This photograph is larger than 20 MB. Please choose a smaller one."),
+    ],
+)
+def test_a_photo_that_cannot_be_used_is_answered_in_plain_words(
+    page: Page, content: bytes, sentence: str, tmp_path: Path
+) -> None:
+    (tmp_path / "me.jpg").write_bytes(content)
+    page.get_by_label("Your photo").set_input_files(tmp_path / "me.jpg")
+    expect(page.get_by_role("alert")).to_contain_text(sentence)
+    expect(page.get_by_role("radio", name="Ada")).to_be_checked()
+    try_on(page)
+    expect(page.get_by_role("alert")).to_be_empty()
+
+
+def test_a_failed_job_says_why_and_another_garment_works(page: Page) -> None:
+    page.get_by_role("radio", name="Coat").check()
+    page.get_by_role("button", name="Try it on").click()
+    expect(page.get_by_role("alert")).to_have_text("This garment cannot be tried on. Please choose another.")
+    page.get_by_role("radio", name="Shirt").check()
+    expect(page.get_by_role("alert")).to_be_empty()
+    try_on(page)
+
+
+def test_a_blocked_shopper_is_told_when_to_come_back(context: BrowserContext, open_shop: Callable[..., Shop]) -> None:
+    page = context.new_page()
+    page.goto(open_shop(weekly_limit="1").url)
+    try_on(page)
+    page.get_by_role("button", name="Try it on again").click()
+    expect(page.get_by_role("alert")).to_have_text("This week's try-ons are used up. Please come back in 7 days.")
+    expect(page.get_by_role("button", name="Try it on")).to_be_enabled()
+
+
+def test_a_job_can_be_cancelled(context: BrowserContext, open_shop: Callable[..., Shop]) -> None:
+    page = context.new_page()
+    page.goto(open_shop(step_s=0.5).url)
+    page.get_by_role("button", name="Try it on").click()
+    expect(page.locator("#progress-words")).to_contain_text("Dressing")
+    expect(page.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_have_text("Cancelled. It does not count.")
+    expect(page.get_by_role("button", name="Try it on")).to_be_focused()
+
+
+def test_everything_can_be_done_by_keyboard(page: Page) -> None:
+    page.get_by_role("radio", name="Ada").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="Ben")).to_be_checked()
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="Coat")).to_be_checked()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="Blue")).to_be_checked()
+    page.get_by_role("button", name="Try it on").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_alt_text("The figure Ben, wearing Shirt")).to_be_visible()
+
+
+def test_progress_is_polled_where_events_do_not_arrive(page: Page) -> None:
+    page.route("**/events", lambda route: route.abort())
+    polls = []
+    page.on("request", lambda request: polls.append(request.url) if re.search(r"gen_\w+$", request.url) else None)
+    try_on(page)
+    assert polls
+
+
+def test_a_server_that_is_away_is_told_in_plain_words(page: Page) -> None:
+    page.route("**/public/**", lambda route: route.abort())
+    page.get_by_role("button", name="Try it on").click()
+    expect(page.get_by_role("alert")).to_contain_text("The fitting room cannot be reached.")
+
+
+def test_a_sample_whose_photograph_expired_is_sent_again(page: Page, shop: Shop) -> None:
+    try_on(page)
+    for photo in (shop.data / "blobs/photos").rglob("*.jpg"):
+        photo.unlink()
+    try_on(page)
+    expect(page.get_by_role("alert")).to_be_empty()
+    assert stored_photos(shop) == 1
+
+
+def test_a_shopper_whose_photo_expired_is_asked_for_it_again(page: Page, shop: Shop) -> None:
+    page.get_by_label("Your photo").set_input_files([photograph()])
+    expect(page.get_by_role("status")).to_have_text("Your photo is ready.")
+    for photo in (shop.data / "blobs/photos").rglob("*.jpg"):
+        photo.unlink()
+    page.get_by_role("button", name="Try it on").click()
+    expect(page.get_by_role("alert")).to_have_text("Your photo is no longer on the server. Please choose it again.")
+    expect(page.get_by_role("radio", name="Ada")).to_be_checked()
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_a_phone_has_the_button_in_reach_and_nothing_to_scroll_sideways(
+    context: BrowserContext, shop: Shop, width: int
+) -> None:
+    page = context.new_page()
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto(shop.url)
+    page.locator("#products .tile").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    for scroll in (0, 10_000):
+        page.evaluate(f"scrollTo(0, {scroll})")
+        box = page.get_by_role("button", name="Try it on").bounding_box()
+        assert box
+        assert box["y"] + box["height"] <= 700
+        assert box["height"] >= 44
+    try_on(page)
+    for control in page.locator("button:visible, .chip:visible, #download").all():
+        box = control.bounding_box()
+        assert box
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+
+
+@pytest.mark.parametrize("size", [(390, 844), (1280, 860)])
+def test_nothing_jumps_while_the_page_loads_and_works(
+    context: BrowserContext, shop: Shop, size: tuple[int, int]
+) -> None:
+    page = context.new_page()
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.add_init_script(
+        "window.shift = 0; new PerformanceObserver(list => list.getEntries().forEach(entry => shift += entry.value))"
+        ".observe({type: 'layout-shift', buffered: true})"
+    )
+    page.goto(shop.url)
+    page.wait_for_load_state("networkidle")
+    try_on(page)
+    assert page.evaluate("shift") < 0.02
+
+
+def test_every_control_has_a_name_and_every_picture_a_text(page: Page) -> None:
+    page.get_by_role("button", name="Try it on").wait_for()
+    nameless = page.evaluate(
+        "[...document.querySelectorAll('button, a, input, progress, summary')]"
+        ".filter(it => it.checkVisibility() && !(it.textContent || it.ariaLabel || it.labels?.[0]?.textContent))"
+        ".map(it => it.outerHTML)"
+    )
+    assert not nameless
+    assert page.locator("img:not([alt])").count() == 0
+    assert page.locator("html").get_attribute("lang") == "en"
