@@ -12,7 +12,8 @@ from fastapi import APIRouter, Header, Response
 from fastapi.responses import JSONResponse
 from redis.exceptions import RedisError
 
-from api.admission import Blocked, admission, blocked, blocked_replies
+from api.admission import admission, blocked
+from api.blocked import CREATED, Blocked, blocked_replies
 from api.contract import BlockCode, CreditsReply, TryOn, TryOnReply
 from api.dependencies import ServicesDep, ShopDep, ShopperDep
 from api.errors import (
@@ -94,7 +95,7 @@ async def try_on(
         job_id = await _submit(shared, request, terms, _once(idempotency_key, request.shopper, wanted))
     except Blocked as refusal:
         return refusal.reply(shared.settings)
-    return TryOnReply(job_id=job_id, message="Generation job created successfully")
+    return TryOnReply(job_id=job_id, message=CREATED)
 
 
 async def _check_photo(shared: Services, shop: ShopSettings, key: str) -> None:

@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 from fastapi import Request
 
-from api.admission import WEEK_S, Blocked, admission
+from api.admission import WEEK_S, admission
+from api.blocked import Blocked
 from api.contract import BlockCode
 from api.errors import BadRequest, Unauthorised
 from api.settings import Settings, load_settings
