@@ -40,6 +40,7 @@ function wear(person) {
   $("before").alt = isMine(person) ? MINE : `The figure ${person.title}`;
   $("before").hidden = false;
   $("delete").hidden = !isMine(person);
+  $("photo-hint").hidden = isMine(person);
   say("");
   enter("idle");
 }
@@ -50,7 +51,7 @@ async function takePhoto(file) {
   try {
     const photo = await api.sendPhoto(file);
     showMine({ ...photo, title: MINE, image: photo.fileUrl });
-    say("Your photo is ready.");
+    say(`Your photo is ready. ${$("notice").textContent}`);
   } catch (error) {
     enter("idle");
     complain(error);
