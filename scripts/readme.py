@@ -1,14 +1,28 @@
-"""Writes the generated part of the README, the settings tables: `python -m scripts.readme`."""
+"""Writes what is generated in the README: `python -m scripts.readme`, with `--picture` its picture too."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Annotated
 
+import numpy as np
+import typer
+from PIL import Image as Pillow
+
+from api.settings import SAMPLES
 from api.settings_table import settings_table
+from inference import pictures
+from inference.batching import Batch
+from models.base import Image, TryOnInputs
+from models.catalog import load_card
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PICTURE = ROOT / "docs" / "tryon.png"
 MARKED = re.compile(r"(<!-- settings -->\n).*(<!-- /settings -->)", re.DOTALL)
+SHOWN = (("ada", "breton-top-navy"), ("ben", "argyle-jumper-rust"))
+HEIGHT, WIDTH = 480, 360  # pixels of one picture
 
 
 def with_settings_table(text: str) -> str:
@@ -16,5 +30,33 @@ def with_settings_table(text: str) -> str:
     return MARKED.sub(lambda marked: f"{marked[1]}{settings_table()}{marked[2]}", text)
 
 
-if __name__ == "__main__":
+def draw_picture() -> Image:
+    """Figure, product and result, side by side, for each of `SHOWN`: `uint8 [H, W, 3] RGB`."""
+    from inference.engine import Engine
+
+    engine = Engine(load_card("paperdoll"), "cpu")
+    strips = []
+    for figure, product in SHOWN:
+        person = pictures.decode((SAMPLES / "figures" / f"{figure}.png").read_bytes())
+        garment = pictures.decode((SAMPLES / "products" / f"{product}.png").read_bytes())
+        batch = Batch([TryOnInputs(person, garment, "upper", seed=0)], None, None)
+        [(_, worn)] = engine.generate(batch, lambda _: None, lambda _: False)
+        assert isinstance(worn, np.ndarray), worn
+        strips.append(np.hstack([_small(image) for image in (person, garment, worn)]))
+    return np.hstack(strips)
+
+
+def _small(image: Image) -> Image:
+    return np.asarray(Pillow.fromarray(image).resize((WIDTH, HEIGHT), Pillow.Resampling.LANCZOS))
+
+
+def main(picture: Annotated[bool, typer.Option("--picture", help="Draw the picture again, too.")] = False) -> None:
+    """Write the settings tables into the README."""
     README.write_text(with_settings_table(README.read_text()))
+    if picture:
+        PICTURE.parent.mkdir(exist_ok=True)
+        PICTURE.write_bytes(pictures.encode(draw_picture()))
+
+
+if __name__ == "__main__":
+    typer.run(main)
