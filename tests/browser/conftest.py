@@ -38,8 +38,9 @@ FLAGS = [
     "--disable-sync",
 ]
 API = "from api.server import run_api; from api.settings import load_settings; run_api(load_settings())"
+REAL_WORKER = [sys.executable, "-m", "scripts.cli", "worker", "--device", "cpu", "--name", "real"]
 TAILOR = Path(__file__).with_name("tailor.py")
-START_S = 30
+START_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,13 @@ def products(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def open_shop(products: Path) -> Iterator[Callable[..., Shop]]:
-    """open_shop(**settings) -> a running service with these settings, a fast worker and a data folder of its own."""
+    """open_shop(**settings) -> a running service with these settings, a worker and a data folder of its own.
+
+    The worker is a tailor who takes `step_s` a step, or `real`: the one that ships, on the CPU.
+    """
     with contextlib.ExitStack() as stack:
 
-        def start(*, step_s: float = 0.02, **settings: str) -> Shop:
+        def start(*, step_s: float = 0.02, real: bool = False, **settings: str) -> Shop:
             data = Path(tempfile.mkdtemp(prefix="frb-"))  # short: a socket's path is limited to 107 bytes
             stack.callback(shutil.rmtree, data, ignore_errors=True)
             redis = stack.enter_context(RedisServer(data))
@@ -87,9 +91,9 @@ def open_shop(products: Path) -> Iterator[Callable[..., Shop]]:
             log = data / "api.log"
             stack.enter_context(_process([sys.executable, "-c", API], env, log))
             tailor = [sys.executable, str(TAILOR), redis.url, f"file://{data}/blobs", str(step_s)]
-            stack.enter_context(_process(tailor, env, data / "tailor.log"))
+            stack.enter_context(_process(REAL_WORKER if real else tailor, env, data / "worker.log"))
             url = _address(log)
-            _until_ready(url, data / "tailor.log")
+            _until_ready(url, data / "worker.log")
             return Shop(url, data)
 
         yield start

@@ -6,14 +6,18 @@ import io
 import re
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
+
+from api.settings import SAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import numpy.typing as npt
     from playwright.sync_api import BrowserContext, Page
 
     from tests.browser.conftest import Shop
@@ -34,17 +38,16 @@ def try_on(page: Page) -> None:
     expect(page.get_by_role("status")).to_contain_text("Your picture is ready", timeout=15_000)
 
 
-def chest(page: Page) -> tuple[int, ...]:
-    """The colour in the middle of the result, as it was sent."""
-    reply = page.request.get(page.locator("#after").get_attribute("src") or "")
+def picture_of(page: Page, element: str) -> npt.NDArray[np.int64]:
+    """What an `img` shows, as it was sent."""
+    reply = page.request.get(page.locator(f"#{element}").get_attribute("src") or "")
     with Image.open(io.BytesIO(reply.body())) as picture:
-        colour = picture.convert("RGB").getpixel((picture.width // 2, picture.height // 2))
-    assert isinstance(colour, tuple)
-    return tuple(int(part) for part in colour)
+        return np.asarray(picture.convert("RGB")).astype(np.int64)
 
 
-def near(colour: tuple[int, ...], wanted: tuple[int, int, int]) -> bool:
-    return max(abs(a - b) for a, b in zip(colour, wanted, strict=True)) < 12
+def chest_is(page: Page, colour: tuple[int, int, int]) -> bool:
+    result = picture_of(page, "after")
+    return bool(np.abs(result[result.shape[0] // 2, result.shape[1] // 2] - colour).max() < 12)
 
 
 def stored_photos(shop: Shop) -> int:
@@ -57,13 +60,28 @@ def test_a_sample_figure_is_dressed_with_progress_and_the_result_can_be_kept(pag
     expect(page.locator("#progress-words")).to_have_text(re.compile(r"Dressing Ada · \d+ %"))
     expect(page.get_by_role("status")).to_contain_text("Your picture is ready")
     expect(page.get_by_alt_text("The figure Ada, wearing Shirt")).to_be_visible()
-    assert near(chest(page), RED)
+    assert chest_is(page, RED)
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
     assert download.value.suggested_filename == "fitting-room.png"
     download.value.save_as(tmp_path / "kept.png")
     with Image.open(tmp_path / "kept.png") as kept:
         assert kept.size == (480, 600)
+
+
+def test_the_model_that_ships_dresses_a_sample_in_a_sample(
+    context: BrowserContext, open_shop: Callable[..., Shop]
+) -> None:
+    page = context.new_page()
+    page.goto(open_shop(real=True, products=str(SAMPLES)).url)
+    page.get_by_role("radio", name="Ringer tee").check()
+    try_on(page)
+    before, after = (picture_of(page, name) for name in ("before", "after"))
+    assert before.shape == after.shape
+    changed = np.abs(before - after).max(axis=2) > 60
+    height, width = changed.shape
+    assert changed[height // 3 : height * 2 // 3, width // 4 : width * 3 // 4].mean() > 0.2
+    assert not changed[: height // 8].any(), "nothing above the head is touched"
 
 
 def test_the_slider_answers_to_the_keyboard_and_to_the_mouse(page: Page) -> None:
@@ -102,7 +120,7 @@ def test_a_shopper_s_own_photo_goes_in_whatever_its_name_and_out_again(page: Pag
 def test_a_version_of_a_product_is_the_one_tried_on(page: Page) -> None:
     page.get_by_role("radio", name="Blue").check()
     try_on(page)
-    assert near(chest(page), BLUE)
+    assert chest_is(page, BLUE)
 
 
 @pytest.mark.parametrize(
