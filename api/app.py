@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from api import error_handlers
 from api.access_log import AccessLog
@@ -20,6 +20,8 @@ from inference.blobs import BlobStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from fastapi import FastAPI
 
     from api.settings import Settings
 
@@ -41,7 +43,8 @@ def create_app(settings: Settings) -> FastAPI:
             yield
 
     common = (ApiError, Forbidden) if settings.mode == "open" else (ApiError,)
-    app = FastAPI(
+    app = FastAPIOffline(  # the pages of /docs come from here, not from a stranger's server
+        redoc_url=None,
         title="Fitting Room",
         version="1.0.0",
         lifespan=lifespan,
