@@ -17,11 +17,12 @@ from torch import Tensor
 
 from models.paperdoll.canvas import Scene
 from models.paperdoll.dice import Dice
+from models.paperdoll.dummy import random_dummy
 from models.paperdoll.evaluation import images
 from models.paperdoll.figures import Figure
 from models.paperdoll.garments import Garment
 from models.paperdoll.geometry import frame_grid
-from models.paperdoll.painting import dummy_keypoints, paint_flat, paint_worn
+from models.paperdoll.painting import paint_flat, paint_worn
 from models.paperdoll.patterns import NAMES, SEEN
 
 SAMPLES = Path(__file__).parent.parent / "api" / "static" / "samples"
@@ -115,7 +116,7 @@ def _flat_lay(product: Product, seed: int, base: Colour, second: Colour) -> Tens
         colours=(_colour(base), _colour(second), _colour(RED), _colour(product.trim or base)),
     )
     grid = frame_grid(HEIGHT, WIDTH)
-    return paint_flat(garment, dummy_keypoints(dice), _number(0.97), grid, 2 / HEIGHT).colours
+    return paint_flat(garment, random_dummy(dice), _number(0.97), grid, 2 / HEIGHT).colours
 
 
 def _number(value: float) -> Tensor:

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from models.paperdoll.canvas import Scene
 from models.paperdoll.dice import Dice
+from models.paperdoll.dummy import random_dummy
 from models.paperdoll.figures import Figure
 from models.paperdoll.garments import Garment
 from models.paperdoll.geometry import frame_grid
-from models.paperdoll.painting import dummy_keypoints, paint_flat, paint_worn
+from models.paperdoll.painting import paint_flat, paint_worn
 from models.paperdoll.patterns import SEEN
 
 
@@ -36,7 +37,7 @@ class Drawings:
         dice, grid, pixel = Dice(seed, num), frame_grid(height, width), 2 / height
         figure, scene = Figure.draw(dice), Scene.draw(dice)
         before, after = Garment.draw(dice, SEEN), Garment.draw(dice, patterns)
-        flat_keypoints = dummy_keypoints(dice)
+        flat_keypoints = random_dummy(dice)
         person = paint_worn(figure, before, scene, grid, pixel)
         truth = paint_worn(figure, after, scene, grid, pixel)
         flat = paint_flat(after, flat_keypoints, dice.uniform(0.82, 1.0), grid, pixel)

@@ -51,7 +51,7 @@ class Garment:
             far, print_, torch.where(base.mean(1, keepdim=True) > 0.45, base * 0.25, base * 0.3 + 0.68)
         )
         return cls(
-            ease=dice.uniform(1.03, 1.11),
+            ease=dice.uniform(1.06, 1.08),
             flare=torch.where(dice.flag(0.5), dice.uniform(0.0, 0.06), dice.uniform(0.06, 0.28)),
             hem=dice.uniform(0.74, 1.2),
             neck=neck,
@@ -62,7 +62,7 @@ class Garment:
             trim=dice.flag(0.3),
             zip=dice.flag(0.1),
             pattern=kinds[dice.choice([1.0] * len(kinds))],
-            period=dice.uniform(0.34, 0.72),
+            period=dice.uniform(0.38, 0.78),
             phase=dice.uniform(0, 1),
             variant=dice.uniform(0, 1),
             colours=(base, print_, dice.colour((0, 1), (0.2, 1), (0.2, 1)), dice.colour((0, 1), (0, 1), (0.05, 1))),
@@ -131,5 +131,7 @@ class Cloth:
             s, r = body.s[:, k], body.r[:, k]
             outline, edges = garment.sleeve_edges(s, body.distance[:, k])
             coverage.append(inside(outline, soft))
-            colours.append(garment.paint(r * ARM_RULER[1], s * ARM_RULER[0], edges, soft, sleeve=True))
+            seam = 1 - 0.3 * inside(-0.06 - outline, soft) * smoothstep(0.45, 0.25, s)
+            painted = garment.paint(r * ARM_RULER[1], s * ARM_RULER[0], edges, soft, sleeve=True)
+            colours.append(painted * seam[:, None])
         return cls(torch.stack(coverage, 1), torch.stack(colours, 1))

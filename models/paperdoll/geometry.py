@@ -1,10 +1,10 @@
 """Body coordinates: the closed form between a pixel and a place on a torso or an arm.
 
-Twelve keypoints describe a body, a figure's or the imagined dummy's under a flat-lay: `[B, 12, 2]` (x, y) in frame
-units, shoulders, chest, waist, hips (the torso's half-widths), elbows, wrists; image left first. The frame has y in
-[-1, 1] downwards and x in [-.75, .75]. The torso has (u, v): u = offset / half-width, v = 0 at the shoulders and 1 at the
-hips. An arm has (s, r): s = 0 shoulder, 1 elbow, 2 wrist; r = offset / arm radius. A garment is a function of these alone, so
-that the flat and the worn copy agree, and so that keypoints give the whole warp.
+Twelve keypoints describe a body, a figure's or the imagined dummy's under a flat-lay, `[B, 12, 2]` (x, y) in frame
+units: shoulders, chest, waist and hips (the torso's half-widths), elbows, wrists; image left first. The frame has y in
+[-1, 1] downwards and x in [-.75, .75]. The torso has (u, v): u = offset / half-width, v = 0 at the shoulders and 1 at
+the hips. An arm has (s, r): s = 0 shoulder, 1 elbow, 2 wrist; r = offset / arm radius. A garment is a function of these
+alone, so that the flat and the worn copy agree, and so that keypoints give the whole warp.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def enlarged(field: Tensor, like: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Parts of a picture: how far each shows, `known` `[B, N, 1, h, w]`, and `colours` `[B, N, 3, h, w]` spread from it."""
+    """Parts of a picture: how far each shows, `known` `[B, N, 1, h, w]`; `colours` `[B, N, 3, h, w]` spread from it."""
 
     known: Tensor
     colours: Tensor

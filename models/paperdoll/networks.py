@@ -9,6 +9,7 @@ from models.catalog import ModelCard
 from models.paperdoll.canvas import NUM_LABELS, RIGHT_SLEEVE
 from models.paperdoll.composition import NUM_PARTS
 from models.paperdoll.denoising import NUM_CONDITIONS
+from models.paperdoll.dummy import nearest_dummy
 from models.paperdoll.layers import Reading
 from models.paperdoll.network import Denoiser, Reader, lay_out
 from models.weights import build_network
@@ -34,14 +35,16 @@ class Networks(nn.Module):
 
     def read_person(self, picture: Tensor) -> Reading:
         """`picture` `[B, 3, 128, 96]` in [0, 1]."""
-        return _read(self.person, picture)
+        keypoints, labels = _read(self.person, picture)
+        return Reading(picture, keypoints, labels)
 
     def read_flat(self, picture: Tensor) -> Reading:
-        """`picture` `[B, 3, 128, 96]` in [0, 1]."""
-        return _read(self.flat, picture)
+        """`picture` `[B, 3, 128, 96]` in [0, 1]; the keypoints are a dummy's."""
+        keypoints, labels = _read(self.flat, picture)
+        return Reading(picture, nearest_dummy(keypoints), labels)
 
 
-def _read(reader: Reader, picture: Tensor) -> Reading:
+def _read(reader: Reader, picture: Tensor) -> tuple[Tensor, Tensor]:
     with torch.no_grad():
         keypoints, logits = reader(picture.contiguous(memory_format=torch.channels_last))
-    return Reading(picture, keypoints, logits.softmax(1))
+    return keypoints, logits.softmax(1)

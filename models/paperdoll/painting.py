@@ -7,7 +7,6 @@ from torch import Tensor
 
 from models.paperdoll import heads
 from models.paperdoll.canvas import BACKGROUND, HAND, HEAD, LEFT_SLEEVE, SKIN, TORSO, TROUSERS, Canvas, Scene
-from models.paperdoll.dice import Dice
 from models.paperdoll.figures import Figure, arm_coverage, hand_coverage, trousers_coverage, trunk_coverage
 from models.paperdoll.garments import Cloth, Garment
 from models.paperdoll.geometry import BodyCoordinates, smoothstep
@@ -86,23 +85,6 @@ def _lay_arm(
     )
     shade = arm_shade(body, k, figure.light, garment.sleeve_ease)[:, None]
     canvas.lay(cloth.coverage[:, 1 + k], cloth.colours[:, 1 + k] * shade, LEFT_SLEEVE + k)
-
-
-def dummy_keypoints(dice: Dice) -> Tensor:
-    """The body that a flat-lay is drawn on: straight, its arms held out, `[B, 12, 2]`."""
-    unit = dice.uniform(0.25, 0.31)[..., 0]
-    tilt, arm = dice.uniform(-0.052, 0.052)[..., 0], dice.uniform(0.3, 0.94)[..., 0]
-    widths = (1.0, 0.98, 0.95, 0.99)
-    points = [
-        (sign * w + 0 * unit, 2.6 * v + 0 * unit)
-        for w, v in zip(widths, (0.0, 0.28, 0.62, 1.0), strict=True)
-        for sign in (-1, 1)
-    ]
-    for reach in (1.3, 2.6):
-        points += [(sign * (0.95 + reach * arm.sin()), 0.28 + reach * arm.cos()) for sign in (-1, 1)]
-    x, y = (torch.cat([point[k] for point in points], 1) * unit for k in (0, 1))
-    centre = torch.cat([dice.uniform(-0.05, 0.05), dice.uniform(-0.46, -0.28)], 2)
-    return torch.stack([x * tilt.cos() - y * tilt.sin(), x * tilt.sin() + y * tilt.cos()], -1) + centre
 
 
 def paint_flat(garment: Garment, keypoints: Tensor, ground: Tensor, grid: Tensor, pixel: float) -> Canvas:
