@@ -303,6 +303,7 @@ UNUSABLE = {
     "many segments": (encode(scene(), "JPEG")[:2] + b"\xff\xec\0\2" * 2_000_000, "unusual"),
     "many chunks": (with_many_chunks(), "unusual"),
     "gif in jpeg's clothes": (b"\xff\xd8\xff\xe0" + encode(scene(), "GIF"), "damaged"),
+    "photo cd in jpeg's clothes": (b"\xff\xd8\xff\xe0".ljust(2048, b"\0") + b"PCD_".ljust(800_000, b"\0"), "damaged"),
 }
 
 
