@@ -6,7 +6,7 @@ import asyncio
 import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pillow_heif
 from PIL import Image
@@ -40,7 +40,6 @@ TURNS = {
 
 DAMAGED = "This picture is damaged or incomplete. Please upload it again, or choose another."
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 # Few at a time: each holds one whole decoded picture, up to 4 bytes for each of its pixels.
@@ -56,9 +55,9 @@ class Photo:
     height: int
 
 
-async def in_background(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def in_background(work: Callable[[], T]) -> T:
     """Run a picture's work on one of few threads, so that the event loop never waits for a decoder."""
-    return await asyncio.get_running_loop().run_in_executor(_decoders, lambda: work(*args, **kwargs))
+    return await asyncio.get_running_loop().run_in_executor(_decoders, work)
 
 
 def person_photo(data: bytes) -> Photo:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from typing import Literal
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
@@ -26,6 +27,9 @@ from api.links import UPLOAD_TTL_S
 from api.photos import Photo, in_background, person_photo
 from api.small_body import SmallBody
 from inference.blobs import PHOTOS, UPLOADS, BlobStore, check_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 router = APIRouter(prefix="/public", tags=["Photographs"], route_class=SmallBody, responses=replies(Unauthorised))
 
@@ -113,7 +117,7 @@ async def complete(
     if not await blobs.exists_async(key) or await redis.getdel(_open_upload(key)) is None:
         raise UploadNotFound
     try:
-        file_id, _ = await _keep(blobs, shop.domain, await blobs.get_async(key))
+        file_id, _ = await _keep(blobs, shop.domain, partial(blobs.get, key))
     except FileNotFoundError:
         raise UploadNotFound from None
     finally:
@@ -133,7 +137,7 @@ async def upload(request: Request, shop: ShopDep, blobs: BlobsDep, links: LinksD
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise BadRequest("Send the photograph as the field `file` of a multipart form.")
-        file_id, photo = await _keep(blobs, shop.domain, await file.read())
+        file_id, photo = await _keep(blobs, shop.domain, file.file.read)
     return LegacyPhotoReply(
         file_id=file_id, file_url=links.picture(file_id), image_width=photo.width, image_height=photo.height
     )
@@ -149,8 +153,9 @@ async def delete(file_id: str, shop: ShopDep, blobs: BlobsDep) -> Deleted:
     return Deleted()
 
 
-async def _keep(blobs: BlobStore, shop: str, data: bytes) -> tuple[str, Photo]:
-    photo = await in_background(person_photo, data)
+async def _keep(blobs: BlobStore, shop: str, read: Callable[[], bytes]) -> tuple[str, Photo]:
+    """The id and the picture of what `read` gives; it is read when its turn comes, so few are in memory at a time."""
+    photo = await in_background(lambda: person_photo(read()))
     file_id = f"{PHOTOS}/{shop}/{secrets.token_hex(16)}.jpg"
     await blobs.put_async(file_id, photo.data)
     return file_id, photo

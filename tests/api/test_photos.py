@@ -8,6 +8,7 @@ import io
 import struct
 import time
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -343,7 +344,7 @@ def test_mutated_pictures_give_a_picture_or_a_sentence(
 
 async def test_the_event_loop_keeps_running_while_pictures_are_decoded() -> None:
     big = encode(scene((4000, 5000)), "PNG")
-    work = asyncio.gather(*(in_background(person_photo, big) for _ in range(3)))
+    work = asyncio.gather(*(in_background(partial(person_photo, big)) for _ in range(3)))
     longest, before = 0.0, time.monotonic()
     while not work.done():
         await asyncio.sleep(0.005)
