@@ -20,10 +20,10 @@ JOINT = (JOINT_U, JOINT_V * LENGTH)
 def dummy_keypoints(unit: Tensor, tilt: Tensor, arm: Tensor, centre: Tensor) -> Tensor:
     """`[B, 12, 2]` from shoulder half-width, tilt, arm angle (radians) `[B]` and the shoulders' middle `[B, 2]`."""
     reach = torch.stack([arm.sin(), arm.cos()], 1)
-    mirror = torch.tensor([-1.0, 1.0])
-    right = torch.tensor(JOINT) + reach * BONE
+    mirror = unit.new_tensor([-1.0, 1.0])
+    right = unit.new_tensor(JOINT) + reach * BONE
     arms = torch.stack([right * mirror, right, (right + reach * BONE) * mirror, right + reach * BONE], 1)
-    points = torch.cat([OUTLINE.expand(len(unit), -1, -1), arms], 1) * unit[:, None, None]
+    points = torch.cat([OUTLINE.to(unit).expand(len(unit), -1, -1), arms], 1) * unit[:, None, None]
     return _turned(points, tilt) + centre[:, None]
 
 
@@ -45,9 +45,9 @@ def nearest_dummy(keypoints: Tensor) -> Tensor:
     unit, tilt = torch.hypot(along, across) / (shape**2).sum(), torch.atan2(across, along)
     middle = OUTLINE.mean(0).to(keypoints).expand(len(keypoints), 1, 2) * unit[:, None, None]
     centre = outline.mean(1) - _turned(middle, tilt)[:, 0]
-    own = _turned(keypoints[:, 8:] - centre[:, None], -tilt) / unit[:, None, None]
-    mirrored = own * torch.tensor([[-1.0, 1.0], [1.0, 1.0]]).to(own).repeat(2, 1)
-    reach = (mirrored - torch.tensor(JOINT).to(own)).sum(1)
+    arms = _turned(keypoints[:, 8:] - centre[:, None], -tilt) / unit[:, None, None]
+    mirrored = arms * arms.new_tensor([[-1.0, 1.0], [1.0, 1.0]]).repeat(2, 1)
+    reach = (mirrored - arms.new_tensor(JOINT)).sum(1)
     return dummy_keypoints(unit, tilt, torch.atan2(reach[:, 0], reach[:, 1]), centre)
 
 
