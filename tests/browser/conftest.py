@@ -137,7 +137,7 @@ def shop(open_shop: Callable[..., Shop]) -> Shop:
     return open_shop(weekly_limit="1000")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: while Playwright is open, no async test can run in this process
 def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("there is no chromium on this machine (Debian: apt install chromium)")
