@@ -55,7 +55,7 @@ class Settings(BaseSettings):
         json_schema_extra={"shown": "`REDIS_URL`, else the server that `scripts/serve` starts in the data folder"},
     )
     storage_url: str = Field(
-        default_factory=lambda fields: f"file://{fields['data']}/blobs",
+        default_factory=lambda fields: (fields["data"] / "blobs").as_uri(),
         description="Where photographs and results lie: `file://`, `s3://`, `gs://` or `az://`.",
         json_schema_extra={"shown": "`file://` and `blobs` in the data folder"},
     )
@@ -65,6 +65,9 @@ class Settings(BaseSettings):
         json_schema_extra={"shown": "made once, in `secret` in the data folder"},
     )
     card: str = Field("paperdoll", description="Model card that makes the pictures.")
+    weights: Path | None = Field(
+        None, description="Folder of checkpoints, a folder for each card; a card without one has its files in the code."
+    )
     products: Path = Field(
         SAMPLES,
         description="Folder with `products.json` and the garments' pictures.",
@@ -102,10 +105,10 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
 
-    @field_validator("data", "products")
+    @field_validator("data", "products", "weights")
     @classmethod
-    def _absolute(cls, folder: Path) -> Path:
-        return folder.expanduser().absolute()
+    def _absolute(cls, folder: Path | None) -> Path | None:
+        return folder.expanduser().absolute() if folder else None
 
     @model_validator(mode="after")
     def _mode_is_safe(self) -> Self:

@@ -49,6 +49,10 @@ class Generator(Protocol):
         """
 
 
+class EngineError(RuntimeError):
+    """The model cannot run here; the message says what to do."""
+
+
 class DeviceLostError(RuntimeError):
     """The device needs a new process; the jobs are not to blame."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from inference.batching import Batch, BatchPolicy, DeviceLostError
+from inference.batching import Batch, BatchPolicy, DeviceLostError, EngineError
 from inference.jobs import ErrorCode, GenerationError
 from models.base import SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
 from models.catalog import FAMILIES, ModelCard
@@ -27,10 +27,6 @@ WORN = {"upper": "on the upper body", "lower": "on the legs", "overall": "on the
 logger = logging.getLogger(__name__)
 
 
-class EngineError(RuntimeError):
-    """The model cannot run here; the message says what to do."""
-
-
 def family_of(card: ModelCard) -> type[TryOnFamily[Any, Any]]:
     """The class that the card's family names."""
     family: type[TryOnFamily[Any, Any]] = pkgutil.resolve_name(FAMILIES[card.family])
@@ -42,13 +38,13 @@ class Engine:
 
     Raises:
         EngineError: there is no such device.
-        FileNotFoundError, models.weights.WeightsError: the checkpoint is not whole; the message names the command.
+        models.weights.WeightsError: the checkpoint is not whole; the message names the command.
     """
 
     def __init__(self, card: ModelCard, device_name: str) -> None:
         started_at = time.monotonic()
         self._device = torch.device(device_name)
-        if self._device.type == "cuda" and not torch.cuda.is_available():
+        if self._device.type == "cuda" and (self._device.index or 0) >= torch.cuda.device_count():
             raise EngineError(f"There is no CUDA device for {device_name!r}: use --device cpu, or mend the driver.")
         # More than one at a time gains a CPU nothing, and makes each shopper wait for the others.
         self.policy = BatchPolicy() if self._device.type == "cuda" else BatchPolicy(max_jobs=1, window_s=0.0)

@@ -66,7 +66,7 @@ class TryOnFamily(ABC, Generic[PreparedT, StateT]):
         """Load the card's files from `folder` strictly.
 
         Raises:
-            FileNotFoundError, models.weights.WeightsError: a file or key is missing or unexpected; the message
+            models.weights.WeightsError: a file or key is missing or unexpected; the message
                 says how to mend it.
         """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 CARDS_FOLDER = Path(__file__).parent / "cards"
@@ -69,8 +69,8 @@ def card_names() -> list[str]:
     return sorted(path.stem for path in CARDS_FOLDER.glob("*.toml"))
 
 
-def load_card(name: str) -> ModelCard:
-    """The card that ships under `name`.
+def load_card(name: str, weights: Path | None = None) -> ModelCard:
+    """The card that ships under `name`; its files lie in `weights / name` where there is such a folder.
 
     Raises:
         CardError: there is no such card, or it is malformed.
@@ -79,9 +79,10 @@ def load_card(name: str) -> ModelCard:
     if name not in card_names():
         raise CardError(f"There is no model card {name!r}. Known cards: {', '.join(card_names())}.")
     try:
-        return parse_card(name, tomllib.loads(path.read_text()))
+        card = parse_card(name, tomllib.loads(path.read_text()))
     except (tomllib.TOMLDecodeError, TypeError, ValueError, KeyError) as error:
         raise CardError(f"The model card {path} is malformed: {error}.") from error
+    return replace(card, folder=weights / name) if weights and (weights / name).is_dir() else card
 
 
 def parse_card(name: str, table: dict[str, object]) -> ModelCard:

@@ -11,12 +11,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from models.catalog import ModelCard, WeightFile
+from models.catalog import CardError, ModelCard, WeightFile
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 
-class WeightsError(RuntimeError):
+class WeightsError(CardError):
     """Weights that do not fit the card or the network; the message names the command that mends them."""
 
 
@@ -33,12 +33,11 @@ def checked_file(card: ModelCard, folder: Path, file: WeightFile) -> Path:
     """The path of a file whose size and SHA-256 are the card's.
 
     Raises:
-        FileNotFoundError: it is not there.
-        WeightsError: it is another file than the card's.
+        WeightsError: it is not there, or another file than the card's.
     """
     path = folder / file.path
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing. {mending(card)}")
+        raise WeightsError(f"{path} is missing. {mending(card)}")
     if path.stat().st_size != file.size:
         raise WeightsError(f"{path} has {path.stat().st_size} bytes, the card says {file.size}. {mending(card)}")
     with path.open("rb") as stream:

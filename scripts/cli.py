@@ -7,6 +7,7 @@ import sys
 import typer
 
 from api.settings import InvalidSettings
+from inference.batching import EngineError
 from inference.redis_server import RedisServerError
 from inference.supervisor import SupervisorError
 from models.catalog import CardError
@@ -28,7 +29,7 @@ def main() -> None:
     """Run the command line; what a person can mend ends in one sentence, not in a traceback."""
     try:
         app()
-    except (InvalidSettings, RedisServerError, CardError, SupervisorError, ServiceError) as error:
+    except (InvalidSettings, RedisServerError, CardError, EngineError, SupervisorError, ServiceError) as error:
         print(f"fitting-room: {error}", file=sys.stderr)
         sys.exit(2)
 

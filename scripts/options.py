@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from api.settings import Settings, load_settings
+from models.catalog import ModelCard, load_card
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
@@ -19,6 +20,15 @@ Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:0 or cuda:0,1;
 def settings_with(**options: Any) -> Settings:
     """The settings, with the command line's options over them where they were given."""
     return load_settings(**{name: value for name, value in options.items() if value is not None})
+
+
+def card_of(settings: Settings) -> ModelCard:
+    """The card that the settings name, its files where they say.
+
+    Raises:
+        CardError: there is no such card.
+    """
+    return load_card(settings.card, settings.weights)
 
 
 def uses_own_redis(settings: Settings) -> bool:

@@ -12,7 +12,7 @@ from api.settings import Settings
 from inference.blobs import BlobStore, purge_personal
 from inference.supervisor import Supervisor
 from inference.webhooks import WebhookTarget
-from models.catalog import load_card
+from scripts.options import card_of
 
 REDIS_TIMEOUT_S = 5
 
@@ -23,7 +23,7 @@ def worker_argvs(settings: Settings, devices: list[str], num_workers: int | None
     Raises:
         models.catalog.CardError: there is no such card.
     """
-    load_card(settings.card)
+    card_of(settings)
     count = num_workers or len(devices)
     if "cpu" in devices:
         # Several processes with as many threads each as there are cores only get in each other's way.

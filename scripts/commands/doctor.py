@@ -20,9 +20,9 @@ from rich.table import Table
 from api.settings import InvalidSettings, Settings, load_settings
 from inference.queue import count_ready_workers
 from inference.redis_server import RedisServerError, check_version, find_binary
-from models.catalog import CardError, load_card
+from models.catalog import CardError
 from scripts.devices import num_gpus
-from scripts.options import uses_own_redis
+from scripts.options import card_of, uses_own_redis
 
 MIN_FREE_GIB = 2.0
 
@@ -118,7 +118,7 @@ def _data_folder(settings: Settings) -> Finding:
 
 def _card(settings: Settings) -> Finding:
     try:
-        card = load_card(settings.card)
+        card = card_of(settings)
     except CardError as error:
         return Finding("model card", settings.card, str(error))
     for file in card.files:

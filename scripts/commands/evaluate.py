@@ -10,13 +10,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from models.catalog import load_card
 from scripts.devices import parse_devices
-from scripts.options import Device
+from scripts.options import Card, Device, card_of, settings_with
 
 
 def run(
-    card: Annotated[str, typer.Option(help="Model card.")] = "paperdoll",
+    card: Card = None,
     device: Device = None,
     seen: Annotated[int, typer.Option(min=1, help="Held-out figures in patterns of the training kinds.")] = 200,
     unseen: Annotated[int, typer.Option(min=1, help="Held-out figures in patterns never trained on.")] = 100,
@@ -29,7 +28,7 @@ def run(
     from models.paperdoll.evaluation import contact_sheet, evaluate
     from models.paperdoll.family import PaperDoll
 
-    chosen = load_card(card)
+    chosen = card_of(settings_with(card=card))
     family = PaperDoll.load(chosen, chosen.folder, torch.device(parse_devices(device)[0]))
     columns = (TextColumn("evaluate"), BarColumn(), TextColumn("{task.percentage:.0f}%"), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:

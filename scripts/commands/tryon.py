@@ -18,9 +18,8 @@ from inference import pictures
 from inference.batching import Batch
 from inference.jobs import CATEGORIES, GenerationError
 from models.base import Image, TryOnInputs
-from models.catalog import load_card
 from scripts.devices import parse_devices
-from scripts.options import Device
+from scripts.options import Card, Device, card_of, settings_with
 
 Picture = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JPEG, PNG, WebP or HEIC.")]
 
@@ -29,7 +28,7 @@ def run(
     person: Picture,
     garment: Picture,
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the PNG goes.")],
-    card: Annotated[str, typer.Option(help="Model card.")] = "paperdoll",
+    card: Card = None,
     category: Annotated[str, typer.Option(help=f"One of {', '.join(CATEGORIES)}.")] = "upper",
     seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same picture; random if not given.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps instead of the card's.")] = None,
@@ -38,6 +37,7 @@ def run(
     """Dress PERSON in GARMENT. The last line is one JSON object."""
     from inference.engine import Engine
 
+    chosen = card_of(settings_with(card=card))
     chosen_seed = secrets.randbelow(2**31) if seed is None else seed
     try:
         inputs = TryOnInputs(
@@ -47,7 +47,7 @@ def run(
             seed=chosen_seed,
         )
         started = time.perf_counter()
-        engine = Engine(load_card(card), parse_devices(device)[0])
+        engine = Engine(chosen, parse_devices(device)[0])
         loaded = time.perf_counter()
         with Progress(console=Console(stderr=True)) as progress:
             task = progress.add_task("denoising", total=1.0)
@@ -61,7 +61,7 @@ def run(
         raise typer.BadParameter(outcome.sentence)
     output.write_bytes(pictures.encode(outcome))
     seconds = {"load_s": round(loaded - started, 3), "generate_s": round(time.perf_counter() - loaded, 3)}
-    print(json.dumps({"output": str(output), "card": card, "seed": chosen_seed, **seconds}))
+    print(json.dumps({"output": str(output), "card": chosen.name, "seed": chosen_seed, **seconds}))
 
 
 def _pixels(path: Path) -> Image:

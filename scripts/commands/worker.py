@@ -13,9 +13,8 @@ from api.settings import Settings
 from inference.blobs import BlobStore
 from inference.redis_server import check_version
 from inference.worker import run_worker
-from models.catalog import load_card
 from scripts.devices import parse_devices
-from scripts.options import Card, Data, Device, settings_with
+from scripts.options import Card, Data, Device, card_of, settings_with
 from scripts.workers import supervisor, worker_argvs
 
 Name = Annotated[str | None, typer.Option(help="Be one bare worker of this name, without a supervisor.")]
@@ -42,5 +41,5 @@ def run(
 def _work(settings: Settings, device: str, name: str) -> None:
     from inference.engine import Engine  # torch: the supervisor lives without it
 
-    engine = Engine(load_card(settings.card), device)
+    engine = Engine(card_of(settings), device)
     run_worker(settings.redis_url, name, [settings.card], engine, BlobStore.open(settings.storage_url))

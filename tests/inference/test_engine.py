@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from inference.batching import Batch, BatchPolicy, DeviceLostError, wait_for_company_s
-from inference.engine import Engine, EngineError, family_of
+from inference.batching import Batch, BatchPolicy, DeviceLostError, EngineError, wait_for_company_s
+from inference.engine import Engine, family_of
 from inference.jobs import ErrorCode, GenerationError
 from models import catalog
 from models.base import Image, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput

@@ -45,7 +45,7 @@ def test_keys_that_do_not_fit_are_named_with_the_mending_command(tmp_path: Path,
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     card = card_of(tmp_path, {"weight": torch.zeros(1)})
     (tmp_path / "net.safetensors").unlink()
-    with pytest.raises(FileNotFoundError, match=r"net\.safetensors is missing"):
+    with pytest.raises(WeightsError, match=r"net\.safetensors is missing"):
         load_tensors(card, tmp_path)
 
 

@@ -63,6 +63,7 @@ def test_doctor_ready_fails_where_nothing_runs(tmp_path: Path) -> None:
         (("api", "--host", "0.0.0.0"), {}, "open mode listens only on loopback"),
         (("api",), {"FITTING_ROOM_PROT": "1"}, "Did you mean FITTING_ROOM_PORT?"),
         (("worker", "--card", "nobody"), {}, "There is no model card 'nobody'"),
+        (("worker", "--name", "one", "--device", "cuda:99"), {}, "There is no CUDA device for 'cuda:99'"),
         (("worker", "--device", "tpu"), {}, "--device takes cpu, cuda, cuda:0 or cuda:0,1"),
         (("api",), {"REDIS_URL": "redis://127.0.0.1:1"}, "does not answer"),
     ],
