@@ -53,7 +53,7 @@ MUSTARD, ROSE, INK, SKY = (0.87, 0.66, 0.18), (0.90, 0.55, 0.58), (0.10, 0.10, 0
 WHITE = (0.97, 0.97, 0.97)
 PLUM, TEAL, RUST = (0.40, 0.17, 0.36), (0.08, 0.42, 0.44), (0.72, 0.33, 0.16)
 PRODUCTS = (
-    Product("Breton top", "horizontal", 3, 1.9, 0.98, 0.03, {"Navy": (CREAM, NAVY), "Red": (WHITE, RED)}),
+    Product("Breton top", "horizontal", 0, 1.9, 0.98, 0.03, {"Navy": (CREAM, NAVY), "Red": (CREAM, RED)}, trim=NAVY),
     Product("Ringer tee", "plain", 0, 0.62, 0.95, 0.05, {"Mustard": (MUSTARD, INK)}, trim=INK),
     Product("Polka-dot blouse", "dots", 2, 1.2, 0.9, 0.16, {"Rose": (ROSE, WHITE), "Ink": (INK, WHITE)}, period=0.42),
     Product("Lumber shirt", "plaid", 1, 1.9, 1.05, 0.06, {"Red": (RED, INK)}, period=0.56),

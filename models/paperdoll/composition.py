@@ -29,19 +29,22 @@ def change_mask(labels: Tensor, body: BodyCoordinates) -> Tensor:
     arms = ((body.distance < 1.6) & (body.s < 2.04)).any(1)
     cloth = labels[:, TORSO : RIGHT_SLEEVE + 1].sum(1, keepdim=True)
     kept = (labels[:, HAND] > 0.5) | (labels[:, HEAD] > 0.5)
-    old = widen((cloth > 0.4).float(), 1) > 0
+    old = (widen((cloth > 0.4).float(), 1) > 0) | (
+        (widen((cloth > 0.2).float(), 2) > 0) & (labels[:, HAND, None] > 0.2)
+    )
     return (old | ((torso | arms) & ~kept)[:, None]).float()
 
 
 def cloth_coverage(labels: Tensor, body: BodyCoordinates, flat_body: BodyCoordinates) -> Tensor:
     """How far torso, left and right sleeve of a flat-lay with `labels` cover each pixel of the body, `[B, 3, H, W]`."""
-    flows = (body.to(flat_body) / labels.new_tensor([0.75, 1.0])).flatten(0, 1)
-    whole = labels[:, TORSO : RIGHT_SLEEVE + 1].sum(1)
-    sources = torch.stack([whole, labels[:, LEFT_SLEEVE], labels[:, RIGHT_SLEEVE]], 1)
+    flows = body.to(flat_body) / labels.new_tensor([0.75, 1.0])
+    sleeves = labels[:, LEFT_SLEEVE : RIGHT_SLEEVE + 1]
+    sources = torch.stack([labels[:, TORSO], sleeves[:, 0], sleeves[:, 1], sleeves.sum(1)], 1)
+    flows = torch.cat([flows, flows[:, :1]], 1).flatten(0, 1)
     worn = functional.grid_sample(sources.flatten(0, 1)[:, None], flows, align_corners=False)
-    coverage = worn.view(-1, 3, *body.u.shape[1:])
-    near_torso = ((1.32 - body.u.abs()) * 20).clamp(0, 1)
-    return torch.cat([coverage[:, :1] * near_torso[:, None], coverage[:, 1:]], 1)
+    torso, left, right, under_sleeves = worn.view(-1, 4, *body.u.shape[1:]).unbind(1)
+    torso = torso + under_sleeves * ((1.1 - body.u.abs()) * 20).clamp(0, 1)
+    return torch.stack([torso, left, right], 1)
 
 
 def likely_parts(labels: Tensor, coverage: Tensor, body: BodyCoordinates, pixel: float) -> Tensor:

@@ -77,9 +77,11 @@ class Layers:
 
     @classmethod
     def of(cls, person: Reading, flat: Reading) -> Self:
-        hidden = widen(person.labels[:, TORSO : RIGHT_SLEEVE + 1].sum(1, keepdim=True), 1)
+        cloth_worn = person.labels[:, TORSO : RIGHT_SLEEVE + 1].sum(1, keepdim=True)
+        hidden = torch.cat([widen(cloth_worn, 2 if part == SKIN else 1) for part in OWN], 1)
         shown = torch.stack([person.labels[:, part] for part in OWN], 1)
         shown[:, OWN.index(SKIN)] += person.labels[:, HAND]
+        shown[:, OWN.index(SKIN)] *= _skin_coloured(person)
         own = (shown * (1 - hidden) * 3 - 2).clamp(0, 1)
         cloth = (flat.labels[:, TORSO : RIGHT_SLEEVE + 1] * 4 - 3).clamp(0, 1)
         return cls(Spread.of(person.picture, own), Spread.of(flat.picture, cloth))
@@ -98,3 +100,14 @@ class Layers:
         torso, left, right = worn.view(len(person), len(CLOTH), *person.shape[1:]).unbind(1)
         background, skin, trousers, head = self.own.over(person).unbind(1)
         return torch.stack([background, torso, left, right, skin, trousers, head], 1)
+
+
+def _skin_coloured(person: Reading) -> Tensor:
+    """Whether each pixel has the hue of the hands (of all skin where none shows), `[B, h, w]` in [0, 1].
+
+    A pale sleeve that the reader takes for skin would bleed into bared arms.
+    """
+    sure = (person.labels[:, HAND] ** 4 + 1e-3 * person.labels[:, SKIN] ** 4)[:, None]
+    mean = (person.picture * sure).sum((2, 3), keepdim=True) / sure.sum((2, 3), keepdim=True).clamp_min(1e-6)
+    gap = functional.normalize(person.picture, dim=1) - functional.normalize(mean, dim=1)
+    return (2 - gap.norm(dim=1) / 0.06).clamp(0, 1)
