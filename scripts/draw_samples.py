@@ -9,6 +9,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 import typer
@@ -31,6 +32,7 @@ PEOPLE_SEED, PRODUCT_SEED = 21_000, 22_000
 PEOPLE = {"ada": 1, "ben": 6, "cleo": 14, "dev": 2, "eli": 17, "fay": 10}  # of one draw of many, chosen by eye
 NUM_DRAWN = 24
 Colour = tuple[float, float, float]
+DrawnT = TypeVar("DrawnT", Figure, Garment, Scene)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +78,19 @@ def main() -> None:
 def _draw_people() -> None:
     dice = Dice(PEOPLE_SEED, NUM_DRAWN)
     figure, scene, garment = Figure.draw(dice), Scene.draw(dice), Garment.draw(dice, SEEN)
-    canvas = paint_worn(figure, garment, scene, frame_grid(HEIGHT, WIDTH), 2 / HEIGHT)
     for name, k in PEOPLE.items():
-        _save(canvas.colours[k : k + 1], SAMPLES / "figures" / f"{name}.png")
+        one = _only(figure, k), _only(garment, k), _only(scene, k)
+        canvas = paint_worn(*one, frame_grid(HEIGHT, WIDTH), 2 / HEIGHT)
+        _save(canvas.colours, SAMPLES / "figures" / f"{name}.png")
+
+
+def _only(drawn: DrawnT, k: int) -> DrawnT:
+    """One of a batch of figures, garments or scenes."""
+    rows: dict[str, Any] = {}
+    for field in dataclasses.fields(drawn):
+        value = getattr(drawn, field.name)
+        rows[field.name] = tuple(v[k : k + 1] for v in value) if isinstance(value, tuple) else value[k : k + 1]
+    return dataclasses.replace(drawn, **rows)
 
 
 def _draw_product(number: int, product: Product) -> dict[str, object]:
