@@ -109,5 +109,6 @@ def _skin_coloured(person: Reading) -> Tensor:
     """
     sure = (person.labels[:, HAND] ** 4 + 1e-3 * person.labels[:, SKIN] ** 4)[:, None]
     mean = (person.picture * sure).sum((2, 3), keepdim=True) / sure.sum((2, 3), keepdim=True).clamp_min(1e-6)
-    gap: Tensor = functional.normalize(person.picture, dim=1) - functional.normalize(mean, dim=1)
-    return (2 - gap.norm(dim=1) / 0.06).clamp(0, 1)
+    gap = functional.normalize(person.picture, dim=1) - functional.normalize(mean, dim=1)
+    alike: Tensor = (2 - gap.norm(dim=1) / 0.06).clamp(0, 1)
+    return alike
