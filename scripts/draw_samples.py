@@ -120,7 +120,7 @@ def _flat_lay(product: Product, seed: int, base: Colour, second: Colour) -> Tens
         hem=_number(product.hem),
         flare=_number(product.flare),
         period=_number(product.period),
-        phase=_number(0.3),
+        phase=_number(0.8),
         variant=_number(0.75),
         trim=_number(float(product.trim is not None)),
         zip=_number(0.0),
