@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -28,12 +29,13 @@ class Finding:
 def paint(finding: Finding, person: Tensor, flat: Tensor) -> Tensor:
     """`[1, 3, H, W]` in [0, 1], from full-size pictures `person` and `flat`.
 
-    Logits are steepened by the enlargement, so that an edge stays about a pixel wide at any size.
+    Logits are smoothed, for outlines without steps, and steepened by the enlargement, so that an edge stays about a
+    pixel wide at any size.
     """
     height, width = person.shape[2:]
     steeper = min(STEEPEST, max(1.0, height / finding.logits.shape[2]))
     mask = full_size_mask(finding.composition.mask, height, width).to(person.dtype)
-    parts = (_enlarged(finding.logits, height, width) * steeper).softmax(1)
+    parts = (_enlarged(_smoothed(finding.logits), height, width) * steeper).softmax(1)
     grid = frame_grid(height, width, person.device)
     body = BodyCoordinates.of(finding.person_keypoints, grid)
     layers = finding.composition.sources.at(
@@ -45,6 +47,13 @@ def paint(finding: Finding, person: Tensor, flat: Tensor) -> Tensor:
 def full_size_mask(mask: Tensor, height: int, width: int) -> Tensor:
     """The small mask at another size, `bool`."""
     return _enlarged(mask, height, width) > 0.5
+
+
+def _smoothed(field: Tensor) -> Tensor:
+    """`[B, C, h, w]` under a small bell."""
+    bell = field.new_tensor([0.25, 0.5, 0.25])
+    padded = functional.pad(field.flatten(0, 1)[:, None], (1, 1, 1, 1), mode="replicate")
+    return functional.conv2d(padded, torch.outer(bell, bell)[None, None]).view_as(field)
 
 
 def _enlarged(field: Tensor, height: int, width: int) -> Tensor:
