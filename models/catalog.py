@@ -59,6 +59,13 @@ class ModelCard:
     notice: str = ""  # shown beside every picture, in a sentence for shoppers
     folder: Path = field(default_factory=Path)  # where the files lie
 
+    @property
+    def mending(self) -> str:
+        """What to do when the files are missing or damaged."""
+        if self.folder.is_relative_to(CARDS_FOLDER.parent):
+            return f"Restore them with: git checkout -- {self.folder}"
+        return f"Copy the files of {self.name} into {self.folder} again."
+
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
             raise ValueError(f"unknown family {self.family!r}; known: {', '.join(sorted(FAMILIES))}")

@@ -20,15 +20,6 @@ class WeightsError(CardError):
     """Weights that do not fit the card or the network; the message names the command that mends them."""
 
 
-def mending(card: ModelCard) -> str:
-    """What to run when the files of `card` are damaged."""
-    return (
-        f"Restore them with: git checkout -- {card.folder}"
-        if card.family == "paperdoll"
-        else f"Run: fitting-room fetch {card.name}"
-    )
-
-
 def checked_file(card: ModelCard, folder: Path, file: WeightFile) -> Path:
     """The path of a file whose size and SHA-256 are the card's.
 
@@ -37,13 +28,13 @@ def checked_file(card: ModelCard, folder: Path, file: WeightFile) -> Path:
     """
     path = folder / file.path
     if not path.is_file():
-        raise WeightsError(f"{path} is missing. {mending(card)}")
+        raise WeightsError(f"{path} is missing. {card.mending}")
     if path.stat().st_size != file.size:
-        raise WeightsError(f"{path} has {path.stat().st_size} bytes, the card says {file.size}. {mending(card)}")
+        raise WeightsError(f"{path} has {path.stat().st_size} bytes, the card says {file.size}. {card.mending}")
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     if digest != file.sha256:
-        raise WeightsError(f"{path} has another SHA-256 than the card says. {mending(card)}")
+        raise WeightsError(f"{path} has another SHA-256 than the card says. {card.mending}")
     return path
 
 
@@ -70,7 +61,7 @@ def build_network(
     if missing or unexpected:
         raise WeightsError(
             f"The weights of {card.name} do not fit its network: missing {missing[:5]} ({len(missing)}), "
-            f"unexpected {unexpected[:5]} ({len(unexpected)}). {mending(card)}"
+            f"unexpected {unexpected[:5]} ({len(unexpected)}). {card.mending}"
         )
     network.load_state_dict({key: value.to(device, dtype) for key, value in tensors.items()}, assign=True)
     return network.eval().requires_grad_(False)

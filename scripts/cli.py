@@ -8,11 +8,14 @@ import typer
 
 from api.settings import InvalidSettings
 from inference.batching import EngineError
+from inference.blobs import StorageError
 from inference.redis_server import RedisServerError
 from inference.supervisor import SupervisorError
 from models.catalog import CardError
 from scripts.commands import api, doctor, evaluate, serve, tryon, worker
 from scripts.service import ServiceError
+
+SENTENCES = (InvalidSettings, RedisServerError, StorageError, CardError, EngineError, SupervisorError, ServiceError)
 
 app = typer.Typer(
     name="fitting-room",
@@ -29,7 +32,7 @@ def main() -> None:
     """Run the command line; what a person can mend ends in one sentence, not in a traceback."""
     try:
         app()
-    except (InvalidSettings, RedisServerError, CardError, EngineError, SupervisorError, ServiceError) as error:
+    except SENTENCES as error:
         print(f"fitting-room: {error}", file=sys.stderr)
         sys.exit(2)
 

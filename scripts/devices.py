@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 import shutil
 import subprocess
@@ -12,11 +14,18 @@ PATTERN = re.compile(r"cpu|cuda(:\d+(,\d+)*)?")
 
 
 def num_gpus() -> int:
-    """NVIDIA GPUs that the driver lists."""
+    """NVIDIA GPUs that the driver lists, and that CUDA_VISIBLE_DEVICES, when it is set, leaves visible."""
     if not shutil.which("nvidia-smi"):
         return 0
     listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)  # noqa: S607
-    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+    num_listed = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return num_listed if visible is None else min(num_listed, _num_visible(visible))
+
+
+def _num_visible(names: str) -> int:
+    """CUDA stops at the first name that names nothing."""
+    return len(list(itertools.takewhile(lambda name: name.strip() not in ("", "-1"), names.split(","))))
 
 
 def parse_devices(text: str | None) -> list[str]:

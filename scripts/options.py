@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from api.settings import Settings, load_settings
+from api.settings import InvalidSettings, Settings, load_settings
 from models.catalog import ModelCard, load_card
+
+FITTING_ROOM = (sys.executable, "-P", "-m", "scripts.cli")
+"""This command, for a child process. `-P`: a models.py in the current folder must not take the place of ours."""
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
@@ -20,6 +25,22 @@ Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:0 or cuda:0,1;
 def settings_with(**options: Any) -> Settings:
     """The settings, with the command line's options over them where they were given."""
     return load_settings(**{name: value for name, value in options.items() if value is not None})
+
+
+def make_data_folder(settings: Settings) -> Path:
+    """The data folder, made when it is not there, for its owner's eyes only.
+
+    Raises:
+        InvalidSettings: it cannot be used.
+    """
+    folder = settings.data
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidSettings(f"The data folder {folder} cannot be made: {error.strerror}. Choose another.") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InvalidSettings(f"The data folder {folder} cannot be written. Choose another.")
+    return folder
 
 
 def card_of(settings: Settings) -> ModelCard:

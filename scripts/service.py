@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import signal
 import subprocess
-import sys
 import threading
 import time
 from types import TracebackType
@@ -15,6 +14,7 @@ from api.settings import Settings
 from inference.children import spawn
 from inference.redis_server import RedisServer
 from inference.supervisor import Supervisor
+from scripts.options import FITTING_ROOM
 
 STOPPED_WITHIN_S = 15.0
 PAUSE_S = 1.0
@@ -61,7 +61,7 @@ class Api:
     """The API process."""
 
     def __init__(self, settings: Settings) -> None:
-        self._argv = [sys.executable, "-m", "scripts.cli", "api", "--host", settings.host]
+        self._argv = [*FITTING_ROOM, "api", "--host", settings.host]
         self._argv += ["--port", str(settings.port), "--data", str(settings.data), "--card", settings.card]
         self.log = settings.data / "logs" / "api.log"
         self.has_been_ready = False  # filled by whoever asks it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from functools import partial
 
 from redis import Redis
@@ -12,7 +11,7 @@ from api.settings import Settings
 from inference.blobs import BlobStore, purge_personal
 from inference.supervisor import Supervisor
 from inference.webhooks import WebhookTarget
-from scripts.options import card_of
+from scripts.options import FITTING_ROOM, card_of, make_data_folder
 
 REDIS_TIMEOUT_S = 5
 
@@ -28,13 +27,13 @@ def worker_argvs(settings: Settings, devices: list[str], num_workers: int | None
     if "cpu" in devices:
         # Several processes with as many threads each as there are cores only get in each other's way.
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
-    common = [sys.executable, "-m", "scripts.cli", "worker", "--card", settings.card, "--data", str(settings.data)]
+    common = [*FITTING_ROOM, "worker", "--card", settings.card, "--data", str(settings.data)]
     return [[*common, "--device", devices[index % len(devices)]] for index in range(count)]
 
 
 def supervisor(settings: Settings, argvs: list[list[str]]) -> Supervisor:
     """Over the settings' Redis, store and webhooks; purges what has outlived its term."""
-    settings.data.mkdir(parents=True, exist_ok=True)
+    make_data_folder(settings)
     targets = {
         shop.domain: WebhookTarget(shop.webhook_url, shop.webhook_secret)
         for shop in settings.shops

@@ -124,5 +124,5 @@ def _card(settings: Settings) -> Finding:
     for file in card.files:
         path = card.folder / file.path
         if not path.is_file() or path.stat().st_size != file.size:
-            return Finding("weights", f"{path} is missing or damaged", f"Restore it: git checkout -- {path}")
+            return Finding("weights", f"{path} is missing or damaged", card.mending)
     return Finding("weights", f"{card.title}, {sum(file.size for file in card.files) / 1e6:.1f} MB")

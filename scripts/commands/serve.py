@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import signal
 import socket
 import threading
 
@@ -16,8 +15,9 @@ from api.settings import Settings, load_settings
 from inference.redis_server import check_version
 from scripts.commands.worker import NumWorkers
 from scripts.devices import parse_devices
-from scripts.options import Card, Data, Device, Host, Port, settings_with, uses_own_redis
+from scripts.options import Card, Data, Device, Host, Port, make_data_folder, settings_with, uses_own_redis
 from scripts.service import Api, OwnRedis, Part, Workers
+from scripts.signals import stop_on_signal
 from scripts.workers import supervisor, worker_argvs
 
 LOOK_EVERY_S = 0.2
@@ -37,8 +37,7 @@ def run(
     settings = settings_with(host=host, port=_free_port(host, port), data=data, card=card)
     argvs = worker_argvs(settings, parse_devices(device), workers)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
+    stop_on_signal(stop)
     _log_to(settings)
     with contextlib.ExitStack() as stack:
         parts: list[Part] = []
@@ -53,7 +52,8 @@ def run(
 
 
 def _run_until(stop: threading.Event, parts: list[Part], api: Api, settings: Settings, num_workers: int) -> None:
-    url = f"http://{settings.host}:{settings.port}"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{settings.port}"
     news = [
         ("/health/live", f"api      ready   {url}, its documentation at {url}/docs"),
         (
@@ -96,8 +96,8 @@ def _free_port(host: str | None, port: int | None) -> int:
 
 
 def _log_to(settings: Settings) -> None:
-    folder = settings.data / "logs"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_data_folder(settings) / "logs"
+    folder.mkdir(exist_ok=True)
     to_file = logging.FileHandler(folder / "serve.log")
     to_console = logging.StreamHandler()
     to_console.setLevel(logging.WARNING)

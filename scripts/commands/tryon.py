@@ -6,7 +6,7 @@ import json
 import secrets
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -16,11 +16,12 @@ from api.errors import ApiError
 from api.photos import garment_picture
 from inference import pictures
 from inference.batching import Batch
-from inference.jobs import CATEGORIES, GenerationError
+from inference.jobs import GenerationError
 from models.base import Image, TryOnInputs
 from scripts.devices import parse_devices
 from scripts.options import Card, Device, card_of, settings_with
 
+Category = Literal["upper", "lower", "overall"]
 Picture = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JPEG, PNG, WebP or HEIC.")]
 
 
@@ -29,7 +30,7 @@ def run(
     garment: Picture,
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the PNG goes.")],
     card: Card = None,
-    category: Annotated[str, typer.Option(help=f"One of {', '.join(CATEGORIES)}.")] = "upper",
+    category: Annotated[Category, typer.Option(help="How the garment is worn.")] = "upper",
     seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same picture; random if not given.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps instead of the card's.")] = None,
     device: Device = None,
@@ -37,6 +38,8 @@ def run(
     """Dress PERSON in GARMENT. The last line is one JSON object."""
     from inference.engine import Engine
 
+    if not output.parent.is_dir():
+        raise typer.BadParameter(f"There is no folder {output.parent} for the picture.")
     chosen = card_of(settings_with(card=card))
     chosen_seed = secrets.randbelow(2**31) if seed is None else seed
     try:
@@ -65,5 +68,5 @@ def run(
 
 
 def _pixels(path: Path) -> Image:
-    """The whole picture, upright and in sRGB: no crop, so that the result lies over the original."""
+    """The whole picture, upright and in sRGB, at most 2048 pixels a side: no crop, unlike the service's."""
     return pictures.decode(garment_picture(path.read_bytes()).data)

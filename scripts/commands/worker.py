@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import threading
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from inference.redis_server import check_version
 from inference.worker import run_worker
 from scripts.devices import parse_devices
 from scripts.options import Card, Data, Device, card_of, settings_with
+from scripts.signals import stop_on_signal
 from scripts.workers import supervisor, worker_argvs
 
 Name = Annotated[str | None, typer.Option(help="Be one bare worker of this name, without a supervisor.")]
@@ -33,8 +33,7 @@ def run(
         _work(settings, devices[0], name)
         return
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop_on_signal(stop)
     supervisor(settings, worker_argvs(settings, devices, workers)).run(stop)
 
 

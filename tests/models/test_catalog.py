@@ -27,3 +27,9 @@ def test_a_weights_folder_is_used_for_the_cards_that_it_holds(tmp_path: Path) ->
 def test_an_unknown_card_is_answered_with_the_known_ones(name: str) -> None:
     with pytest.raises(CardError, match="Known cards: paperdoll"):
         load_card(name)
+
+
+def test_what_mends_a_card_depends_on_where_its_files_lie(tmp_path: Path) -> None:
+    (tmp_path / "paperdoll").mkdir()
+    assert "git checkout" in load_card("paperdoll").mending
+    assert str(tmp_path) in load_card("paperdoll", tmp_path).mending

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from scripts.devices import parse_devices
+from scripts.options import FITTING_ROOM
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -75,3 +78,56 @@ def test_a_mistake_is_answered_in_one_sentence(
     assert said.returncode == 2
     assert "Traceback" not in said.stderr
     assert sentence in " ".join(said.stderr.replace("│", " ").split())
+
+
+def test_a_module_in_the_current_folder_takes_no_ones_place(tmp_path: Path) -> None:
+    for name in ("models", "api", "scripts", "inference"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('hijacked')")
+    said = subprocess.run([*FITTING_ROOM, "--help"], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+
+
+@pytest.mark.parametrize(
+    ("listed", "visible", "devices"),
+    [
+        (0, None, ["cpu"]),
+        (2, None, ["cuda:0", "cuda:1"]),
+        (2, "1", ["cuda:0"]),
+        (2, "", ["cpu"]),
+        (2, "-1", ["cpu"]),
+        (1, "0,1", ["cuda:0"]),
+    ],
+)
+def test_the_default_is_every_gpu_that_is_visible(
+    listed: int, visible: str | None, devices: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\n" + "".join(f"echo 'GPU {index}: a card'\n" for index in range(listed)))
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert parse_devices(None) == devices
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--category", "hat", "-o", "worn.png"), "'upper', 'lower', 'overall'"),
+        (("-o", "nowhere/worn.png"), "There is no folder nowhere for the picture"),
+    ],
+)
+def test_tryon_says_at_once_what_it_cannot_do(words: tuple[str, ...], sentence: str) -> None:
+    figure = "api/static/samples/figures/ada.png"
+    said = fitting_room("tryon", figure, figure, *words)
+    assert said.returncode == 2
+    assert sentence in " ".join(said.stderr.replace("│", " ").split())
+
+
+def test_serve_names_a_data_folder_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = fitting_room("serve", "--port", "0", "--data", str(tmp_path / "file"))
+    assert said.returncode == 2
+    assert "cannot be made" in said.stderr
+    assert "Traceback" not in said.stderr

@@ -48,7 +48,7 @@ class Service:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    data = tmp_path_factory.mktemp("serve")
+    data = tmp_path_factory.mktemp("a folder")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("FITTING_ROOM", "REDIS"))}
     process = subprocess.Popen(
         [sys.executable, "-m", "scripts.cli", "serve", "--port", "0", "--data", str(data), "--device", "cpu"],
