@@ -38,6 +38,7 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+TOO_MANY_PIXELS = f"This picture has more than {MEGAPIXELS} megapixels. Please upload a smaller version of it."
 DAMAGED = "This picture is damaged or incomplete. Please upload it again, or choose another."
 
 T = TypeVar("T")
@@ -92,6 +93,8 @@ def _read(data: bytes) -> Image.Image:
             return _upright(to_srgb(_at_most(image)), image)
     except BadPhoto:
         raise
+    except Image.DecompressionBombError:  # so many that Pillow itself refuses, before it tells the size
+        raise BadPhoto(TOO_MANY_PIXELS) from None
     except Exception as error:  # a decoder may raise anything when fed hostile bytes
         raise BadPhoto(DAMAGED) from error
 
@@ -100,7 +103,7 @@ def _check(image: Image.Image, kind: str) -> None:
     """Refuse by what the header says, before anything is decoded."""
     width, height = image.size
     if width * height > MEGAPIXELS * 1_000_000:
-        raise BadPhoto(f"This picture has more than {MEGAPIXELS} megapixels. Please upload a smaller version of it.")
+        raise BadPhoto(TOO_MANY_PIXELS)
     if min(width, height) < SHORTEST_SIDE:
         raise BadPhoto(
             f"This picture is only {width} x {height} pixels. "
