@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import os
 from datetime import UTC, datetime
 from functools import cached_property
@@ -11,6 +13,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 Domain = Annotated[str, StringConstraints(to_lower=True, pattern=r"(?i)^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
 Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+$")]
+
+SHORTEST_WEBHOOK_SECRET = 24  # bytes, as Standard Webhooks asks
 
 
 class ShopSettings(BaseModel):
@@ -43,6 +47,16 @@ class ShopSettings(BaseModel):
                 raise ValueError(f"the environment variable {name} is not set. Set it, or remove its name.")
         return names
 
+    @field_validator("webhook_secret_env")
+    @classmethod
+    def _webhook_secret_is_strong(cls, name: str | None) -> str | None:
+        if name and _num_secret_bytes(os.environ[name]) < SHORTEST_WEBHOOK_SECRET:
+            raise ValueError(
+                f"{name} is not a webhook secret. Set it to whsec_ and the base64 of "
+                f"at least {SHORTEST_WEBHOOK_SECRET} random bytes."
+            )
+        return name
+
     @model_validator(mode="after")
     def _webhooks_are_signed(self) -> Self:
         if (self.webhook_url is None) != (self.webhook_secret_env is None):
@@ -64,6 +78,15 @@ class ShopSettings(BaseModel):
     @property
     def plan_has_expired(self) -> bool:
         return self.plan_expires is not None and datetime.now(UTC) >= self.plan_expires
+
+
+def _num_secret_bytes(secret: str) -> int:
+    """How many bytes a `whsec_` secret holds; 0 when it is not one."""
+    prefix, _, encoded = secret.partition("whsec_")
+    try:
+        return 0 if prefix else len(base64.b64decode(encoded, validate=True))
+    except binascii.Error:
+        return 0
 
 
 OPEN_SHOP = ShopSettings(domain="open.localhost", monthly_quota=100_000)

@@ -78,6 +78,22 @@ def test_what_is_unsafe_or_unknown_refuses_to_start(overrides: dict[str, Any], s
     assert sentence in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    "secret",
+    ["abc", "abcde", "hello world", "whsec_", "whsec_abcde", "whsec_c2hvcnQ=", "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"],
+)
+def test_a_webhook_secret_that_cannot_sign_refuses_to_start(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    monkeypatch.setenv("HOOK", secret)
+    with pytest.raises(InvalidSettings, match=r"HOOK is not a webhook secret\. Set it to whsec_"):
+        load_settings(shops=[SHOP | {"webhook_url": "https://a.b", "webhook_secret_env": "HOOK"}])
+
+
+def test_a_webhook_secret_of_the_standard_s_form_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK", "whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0")
+    (shop,) = load_settings(shops=[SHOP | {"webhook_url": "https://a.b", "webhook_secret_env": "HOOK"}]).shops
+    assert shop.webhook_secret == "whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
+
+
 def test_a_misspelt_variable_is_named_with_its_correction(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FITTING_ROOM_WEEKLY_LIMITS", "3")
     with pytest.raises(InvalidSettings, match=r"Did you mean FITTING_ROOM_WEEKLY_LIMIT\?"):
