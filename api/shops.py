@@ -12,7 +12,7 @@ from typing import Annotated, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 Domain = Annotated[str, StringConstraints(to_lower=True, pattern=r"(?i)^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
-Origin = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+$")]
+Origin = Annotated[str, StringConstraints(to_lower=True, pattern=r"(?i)^https?://[^\s/]+$")]
 
 SHORTEST_WEBHOOK_SECRET = 24  # bytes, as Standard Webhooks asks
 

@@ -55,7 +55,7 @@ def two_shops(start_api: Callable[..., Api], products: Path) -> Api:
         [[shops]]
         domain = "one.myshopify.com"
         api_key_envs = ["KEY_ONE"]
-        origins = ["https://www.one.example"]
+        origins = ["https://WWW.One.example"]
         [[shops]]
         domain = "two.myshopify.com"
         api_key_envs = ["KEY_TWO"]
