@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from api.shops import ShopSettings
+from inference.redis_url import socket_url
 
 ENV_PREFIX = "FITTING_ROOM_"
 FILE_VARIABLE = "FITTING_ROOM_SETTINGS"
@@ -50,7 +51,7 @@ class Settings(BaseSettings):
     )
     data: Path = Field(Path("data"), description="Folder for Redis, pictures and the signing secret.")
     redis_url: str = Field(
-        default_factory=lambda fields: os.environ.get("REDIS_URL") or f"unix://{fields['data']}/redis.sock",
+        default_factory=lambda fields: os.environ.get("REDIS_URL") or socket_url(fields["data"]),
         description="Redis or Valkey, 6.2 or newer. The plain `REDIS_URL` works too.",
         json_schema_extra={"shown": "`REDIS_URL`, else the server that `scripts/serve` starts in the data folder"},
     )
@@ -139,6 +140,17 @@ class Settings(BaseSettings):
         domains = [shop.domain for shop in self.shops]
         if repeated := {domain for domain in domains if domains.count(domain) > 1}:
             raise ValueError(f"Each shop is declared once; repeated: {', '.join(sorted(repeated))}.")
+        return self
+
+    @model_validator(mode="after")
+    def _api_keys_are_distinct(self) -> Self:
+        holders: dict[bytes, str] = {}
+        for shop in self.shops:
+            for key in shop.api_keys:
+                if holders.setdefault(key, shop.domain) != shop.domain:
+                    raise ValueError(
+                        f"Shops {holders[key]} and {shop.domain} have the same API key. Give each a key of its own."
+                    )
         return self
 
     @property

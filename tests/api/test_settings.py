@@ -66,6 +66,10 @@ def test_shops_come_from_the_named_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
             {"mode": "api_key", "public_url": "https://a.b", "shops": [{"domain": "demo.example"}]},
             "Shop demo.example needs api_key_envs in api_key mode",
         ),
+        (
+            {"mode": "api_key", "public_url": "https://a.b", "shops": [SHOP, SHOP | {"domain": "b.example"}]},
+            "Shops demo.myshopify.com and b.example have the same API key. Give each a key of its own.",
+        ),
         ({"shops": [SHOP | {"api_key_envs": ["ABSENT"]}]}, "the environment variable ABSENT is not set"),
         ({"shops": [SHOP | {"domain": "a/../b"}]}, "shops.0.domain"),
         ({"shops": [SHOP | {"webhook_url": "https://a.b"}]}, "needs both webhook_url and webhook_secret_env"),
