@@ -23,6 +23,7 @@ from inference.redis_url import socket_url
 ENV_PREFIX = "FITTING_ROOM_"
 FILE_VARIABLE = "FITTING_ROOM_SETTINGS"
 DEFAULT_FILE = Path("fitting-room.toml")
+SHORTEST_SECRET = 32  # characters
 SAMPLES = Path(__file__).parent / "static" / "samples"
 
 Mode = Literal["open", "api_key", "shopify"]
@@ -62,7 +63,8 @@ class Settings(BaseSettings):
     )
     secret: SecretStr = Field(
         SecretStr(""),
-        description="Key that signs URLs and hashes identities; every API process needs the same one.",
+        description="Key that signs URLs and hashes identities, at least 32 characters; "
+        "every API process needs the same one.",
         json_schema_extra={"shown": "made once, in `secret` in the data folder"},
     )
     card: str = Field("paperdoll", description="Model card that makes the pictures.")
@@ -110,6 +112,13 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, folder: Path | None) -> Path | None:
         return folder.expanduser().absolute() if folder else None
+
+    @field_validator("secret")
+    @classmethod
+    def _secret_is_long(cls, secret: SecretStr) -> SecretStr:
+        if 0 < len(secret) < SHORTEST_SECRET:
+            raise ValueError(f"Set at least {SHORTEST_SECRET} random characters, or none to have it made.")
+        return secret
 
     @model_validator(mode="after")
     def _mode_is_safe(self) -> Self:

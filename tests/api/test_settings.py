@@ -117,7 +117,13 @@ def test_a_malformed_file_refuses_to_start(tmp_path: Path) -> None:
 
 
 def test_secrets_never_show_in_the_settings_text() -> None:
-    assert "hidden-value" not in repr(load_settings(secret="hidden-value"))
+    assert "hidden-value" not in repr(load_settings(secret=f"hidden-value{'x' * 20}"))
+
+
+def test_a_short_secret_refuses_to_start_and_is_not_told() -> None:
+    with pytest.raises(InvalidSettings, match="secret: Set at least 32 random characters") as refusal:
+        load_settings(secret="hidden-value" + "x" * 19)
+    assert "hidden-value" not in str(refusal.value)
 
 
 def test_processes_that_start_together_agree_on_one_private_secret(tmp_path: Path) -> None:
