@@ -89,7 +89,11 @@ class Settings(BaseSettings):
         "`strict` is 402 for billing and quota and 503 for a full queue.",
     )
     max_queue_length: int = Field(1000, ge=1, description="Waiting generations beyond which new ones are refused.")
-    retention_days: float = Field(7, gt=0, description="Days after which photographs, results and records are deleted.")
+    retention_days: float = Field(
+        7,
+        ge=0.042,
+        description="Days after which photographs, results and records are deleted; at least an hour, 0.042.",
+    )
     url_ttl_s: int = Field(3600, ge=10, description="Seconds for which a signed picture URL works.")
     shops: tuple[ShopSettings, ...] = Field(
         (),

@@ -73,6 +73,7 @@ def test_shops_come_from_the_named_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
         ({"shops": [SHOP | {"api_key_envs": ["ABSENT"]}]}, "the environment variable ABSENT is not set"),
         ({"shops": [SHOP | {"domain": "a/../b"}]}, "shops.0.domain"),
         ({"shops": [SHOP | {"webhook_url": "https://a.b"}]}, "needs both webhook_url and webhook_secret_env"),
+        ({"retention_days": 0.001}, "retention_days: Input should be greater than or equal to 0.042"),
         ({"port": 70000}, "port: Input should be less than or equal to 65535"),
     ],
 )
