@@ -56,6 +56,7 @@ async def check_credits(shared: ServicesDep, shop: ShopDep, response: Response) 
         allowed = not shop.plan_has_expired and await shared.queue.quota_left(shop.domain, shop.monthly_quota) > 0
     except RedisError as error:
         log.error("check-credits fails open: %s", error)
+        response.headers["Cache-Control"] = "no-store"
         return CreditsReply(allowed=True)
     shared.credits[shop.domain] = (time.monotonic() + CREDITS_TTL_S, allowed)
     return CreditsReply(allowed=allowed)

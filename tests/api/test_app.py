@@ -105,7 +105,8 @@ def test_without_redis_credits_fail_open_and_everything_else_says_come_back(
             job_id = client.post("/public/fitting-room", json=wanted).json()["jobId"]
             assert job_id
     with api.client() as client:
-        assert client.get("/public/check-credits").json() == {"allowed": True}
+        credits = client.get("/public/check-credits")
+        assert (credits.json(), credits.headers["cache-control"]) == ({"allowed": True}, "no-store")
         blocked = client.post("/public/fitting-room", json=wanted)
         assert blocked.json() == {"jobId": "", "message": errors.Unavailable.example, "code": "CREATION_FAILED"}
         assert blocked.headers["retry-after"] == "5"
