@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from inference.children import spawn
 from inference.locks import AlreadyLockedError, lock_file
+from inference.redis_url import SOCKET, socket_url, without_secrets
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -50,7 +51,7 @@ def find_binary() -> Path:
 
 
 def check_version(url: str) -> None:
-    """Refuse a server that is away, older than Redis 6.2, or free to forget.
+    """Refuse an address that is none, and a server that is away, older than Redis 6.2, or free to forget.
 
     Raises:
         RedisServerError: with what to do about it.
@@ -59,7 +60,14 @@ def check_version(url: str) -> None:
         with Redis.from_url(url, socket_timeout=5) as client:
             found, memory = str(client.info("server")["redis_version"]), client.info("memory")
     except RedisError as error:
-        raise RedisServerError(f"The Redis server of REDIS_URL does not answer: {error}.") from error
+        where, why = without_secrets(url), str(error).rstrip(".")
+        raise RedisServerError(
+            f"Redis at {where} does not answer: {why}. Start it (scripts/serve starts one), or correct REDIS_URL."
+        ) from error
+    except (TypeError, ValueError):  # what it says may hold the password
+        raise RedisServerError(
+            "The address of Redis cannot be read: correct REDIS_URL, to redis://HOST:6379 for example."
+        ) from None
     if _numbers(found) < OLDEST:
         raise RedisServerError(f"This Redis is version {found}, which can lose jobs: use Redis 6.2 or newer.")
     if memory.get("maxmemory") and memory.get("maxmemory_policy") != "noeviction":
@@ -85,7 +93,7 @@ class RedisServer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
-        self.socket = self.folder / "redis.sock"
+        self.socket = self.folder / SOCKET
         self.log = self.folder / "redis.log"
         if len(os.fsencode(self.socket)) > LONGEST_SOCKET_PATH:
             raise RedisServerError(f"The path {self.socket} is too long for a socket: choose a shorter data folder.")
@@ -104,7 +112,7 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        return f"unix://{self.socket}"
+        return socket_url(self.folder)
 
     def _start(self) -> subprocess.Popen[bytes]:
         options = {

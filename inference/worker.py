@@ -87,6 +87,12 @@ class BatchWorker(SimpleWorker):
         self._claims: list[Claim] = []
         self._claim_unanswered = False
 
+    def _set_ip_address(self, connection: Redis) -> None:
+        """RQ's, for a server on a socket too: redis-py can't read the address of one whose path has a space."""
+        self.ip_address = "unknown"
+        with contextlib.suppress(ValueError):
+            super()._set_ip_address(connection)
+
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
         patiently(lambda: super(BatchWorker, self).bootstrap(*args, **kwargs))
         self._pulse.start()

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from api.settings import InvalidSettings, Settings, load_settings
+from inference.redis_url import socket_url
 from models.catalog import ModelCard, load_card
 
 FITTING_ROOM = (sys.executable, "-P", "-m", "scripts.cli")
@@ -54,4 +55,4 @@ def card_of(settings: Settings) -> ModelCard:
 
 def uses_own_redis(settings: Settings) -> bool:
     """Whether the server is the one that `serve` starts in the data folder."""
-    return settings.redis_url == f"unix://{settings.data}/redis.sock"
+    return settings.redis_url == socket_url(settings.data)

@@ -57,8 +57,12 @@ def _show(findings: list[Finding]) -> None:
 def _service() -> Iterator[Finding]:
     settings = load_settings()
     try:
+        check_version(settings.redis_url)
         with Redis.from_url(settings.redis_url, socket_timeout=5) as redis:
             num_workers = count_ready_workers(redis)
+    except RedisServerError as error:
+        yield Finding("Redis", "unusable", str(error))
+        return
     except RedisError:
         yield Finding("Redis", "no answer", "Start the service: scripts/serve")
         return

@@ -13,6 +13,7 @@ from redis import Redis
 
 from inference import redis_server
 from inference.redis_server import RedisServer, RedisServerError, check_version, find_binary
+from inference.redis_url import socket_url
 
 
 @pytest.fixture
@@ -95,8 +96,25 @@ def test_a_server_on_path_that_is_too_old_is_passed_over(folder: Path, monkeypat
 
 
 def test_a_server_that_is_away_is_refused_with_a_sentence(folder: Path) -> None:
-    with pytest.raises(RedisServerError, match="does not answer"):
-        check_version(f"unix://{folder}/nothing.sock")
+    with pytest.raises(RedisServerError, match=rf"^Redis at unix://{folder}/redis.sock does not answer: "):
+        check_version(socket_url(folder))
+
+
+def test_the_sentence_of_a_server_that_is_away_tells_no_password_and_has_no_double_full_stop() -> None:
+    with pytest.raises(RedisServerError, match=r"^Redis at redis://127\.0\.0\.1:1/0 does not answer: ") as refused:
+        check_version("redis://user:hush@127.0.0.1:1/0?client_name=hush")
+    assert "hush" not in str(refused.value)
+    assert ".." not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["localhost:6379", "user:hush@localhost", "redis://:hu/sh@localhost", "redis://127.0.0.1:1?hush=1", "redis://["],
+)
+def test_an_address_that_is_none_is_refused_with_a_sentence(url: str) -> None:
+    with pytest.raises(RedisServerError, match="cannot be read: correct REDIS_URL") as refused:
+        check_version(url)
+    assert "hu" not in str(refused.value)
 
 
 def test_a_server_that_is_too_old_is_refused(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,3 +136,11 @@ def test_a_server_that_may_drop_jobs_when_full_is_refused(folder: Path) -> None:
 def test_a_folder_too_deep_for_a_socket_is_refused_with_a_sentence(folder: Path) -> None:
     with pytest.raises(RedisServerError, match="shorter data folder"):
         RedisServer(folder / ("deep" * 40))
+
+
+@pytest.mark.parametrize("name", ["sp ace", "a#b", "what?", "100%41", "quo'te\"", "k=v", "ünï"])
+def test_any_folder_will_do(folder: Path, name: str) -> None:
+    with RedisServer(folder / name) as server:
+        check_version(socket_url(folder / name))
+        assert server.socket == folder / name / "redis.sock"
+        assert stat.S_ISSOCK(server.socket.stat().st_mode)
