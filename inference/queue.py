@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from inference.jobs import Admission, Generation, GenerationRequest, Refusal, Submission
 from inference.records import generation, job_fields
-from inference.scripts import CHANGED, source
+from inference.scripts import CHANGED, IDEMPOTENCY, source
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -84,6 +84,16 @@ class GenerationQueue:
         )
         generation_id, refusal, retry_after_s = reply
         return Submission(generation_id.decode(), Refusal(refusal.decode()) if refusal else None, retry_after_s)
+
+    async def repeated(self, shop: str, idempotency: tuple[str, str]) -> Submission | None:
+        """What `submit` answers to this pair again, or None when its key is new."""
+        key, digest = idempotency
+        first: Any = await self._redis.hgetall(f"{IDEMPOTENCY}{shop}:{key}")
+        if not first:
+            return None
+        if first[b"digest"].decode() != digest:
+            return Submission("", Refusal.IDEMPOTENCY_CONFLICT)
+        return Submission(first[b"id"].decode())
 
     async def find(self, generation_id: str, shop: str) -> Generation | None:
         """The generation as it stands, or None when this shop has no such one."""

@@ -27,10 +27,11 @@ from api.errors import (
     replies,
 )
 from api.services import Services
+from api.shopper import Shopper
 from api.shops import ShopSettings
 from api.small_body import SmallBody
 from inference.blobs import PHOTOS, check_key
-from inference.jobs import Admission, GenerationRequest, Refusal, new_generation_id
+from inference.jobs import GenerationRequest, Refusal, new_generation_id
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/public", tags=["Fitting room"], route_class=SmallBody)
@@ -77,26 +78,45 @@ async def try_on(
     idempotency_key: IdempotencyKey = None,
 ) -> TryOnReply | JSONResponse:
     """Queue a generation and answer at once; a blocked one has an empty `jobId` and a `code`."""
+    try:
+        job_id = await _job(shared, shop, shopper, wanted, idempotency_key)
+    except Blocked as refusal:
+        return refusal.reply(shared.settings)
+    except RedisError as error:
+        log.error("A generation could not be queued: %s", error)
+        return Blocked(BlockCode.CREATION_FAILED, Unavailable.example, retry_after_s=5).reply(shared.settings)
+    return TryOnReply(job_id=job_id, message=CREATED)
+
+
+async def _job(shared: Services, shop: ShopSettings, shopper: Shopper, wanted: TryOn, key: str | None) -> str:
+    """The id of the job that `key` made before, whatever has changed since; else of a new one."""
+    once = _once(key, _name(shopper), wanted)
+    submission = await shared.queue.repeated(shop.domain, once) if once else None
+    if submission is None:
+        request = await _request(shared, shop, shopper, wanted)
+        submission = await shared.queue.submit(request, admission(shop, shopper, shared.settings), idempotency=once)
+    if submission.refusal is Refusal.IDEMPOTENCY_CONFLICT:
+        raise IdempotencyKeyReused
+    if submission.refusal:
+        raise blocked(submission)
+    return submission.generation_id
+
+
+async def _request(shared: Services, shop: ShopSettings, shopper: Shopper, wanted: TryOn) -> GenerationRequest:
     await _check_photo(shared, shop, wanted.user_image_id)
     garment = await shared.products.find(wanted.product_id, wanted.variant_id)
     if garment is None:
         raise ProductNotFound
-    request = GenerationRequest(
+    return GenerationRequest(
         generation_id=new_generation_id(),
         shop=shop.domain,
-        shopper=shopper.identity or shopper.address or "",
+        shopper=_name(shopper),
         person_key=wanted.user_image_id,
         garment_key=garment.garment_key,
         category=garment.category,
         card=shared.settings.card,
         seed=secrets.randbelow(2**31),
     )
-    try:
-        terms = admission(shop, shopper, shared.settings)
-        job_id = await _submit(shared, request, terms, _once(idempotency_key, request.shopper, wanted))
-    except Blocked as refusal:
-        return refusal.reply(shared.settings)
-    return TryOnReply(job_id=job_id, message=CREATED)
 
 
 async def _check_photo(shared: Services, shop: ShopSettings, key: str) -> None:
@@ -110,18 +130,8 @@ async def _check_photo(shared: Services, shop: ShopSettings, key: str) -> None:
         raise PhotoNotFound
 
 
-async def _submit(shared: Services, request: GenerationRequest, terms: Admission, once: tuple[str, str] | None) -> str:
-    """The id of the queued (or by its key repeated) job."""
-    try:
-        submission = await shared.queue.submit(request, terms, idempotency=once)
-    except RedisError as error:
-        log.error("A generation could not be queued: %s", error)
-        raise Blocked(BlockCode.CREATION_FAILED, Unavailable.example, retry_after_s=5) from None
-    if submission.refusal is Refusal.IDEMPOTENCY_CONFLICT:
-        raise IdempotencyKeyReused
-    if submission.refusal:
-        raise blocked(submission)
-    return submission.generation_id
+def _name(shopper: Shopper) -> str:
+    return shopper.identity or shopper.address or ""
 
 
 def _once(key: str | None, shopper: str, wanted: TryOn) -> tuple[str, str] | None:

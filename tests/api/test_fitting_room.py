@@ -183,6 +183,25 @@ def test_a_repeat_with_its_key_answers_the_same_job_and_takes_nothing(api: Api) 
         assert shop.post({"Idempotency-Key": wrong}).status_code == 400, wrong
 
 
+def test_a_repeat_is_the_same_job_though_its_photograph_is_gone_and_its_shops_plan_has_ended(
+    api: Api, start_api: Callable[..., Api], products: Path
+) -> None:
+    api.blobs.put("photos/a.example/gone.jpg", b"a photograph")
+    shop = Shop(api)
+    once, gone = {"Idempotency-Key": "once"}, {"userImageId": "photos/a.example/gone.jpg"}
+    job_id = shop.post(once, **gone).json()["jobId"]
+    api.blobs.delete("photos/a.example/gone.jpg")
+    assert shop.post(once, **gone).json()["jobId"] == job_id
+    assert shop.post(**gone).status_code == 404
+    ended = SHOPS.replace('"a.example"', '"a.example"\nplan_expires = 2020-01-01T00:00:00Z')
+    later = start_api(ended, env=KEYS | {"FITTING_ROOM_PRODUCTS": str(products)}, data=api.data)
+    with httpx.Client(base_url=later.url, headers=shop.http.headers, timeout=30) as http:
+        wanted = {"productId": PRODUCT} | gone
+        assert http.post("/public/fitting-room", json=wanted, headers=once).json()["jobId"] == job_id
+        other = http.post("/public/fitting-room", json=wanted | {"variantId": VARIANT}, headers=once)
+        assert other.json()["code"] == "IDEMPOTENCY_KEY_REUSED"
+
+
 def test_without_a_key_no_shop_is_served(api: Api) -> None:
     for reply in (
         httpx.get(f"{api.url}/public/check-credits"),

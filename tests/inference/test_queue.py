@@ -13,7 +13,7 @@ from rq import Queue as RqQueue
 from rq.job import Job, JobStatus
 from rq.registry import CanceledJobRegistry
 
-from inference.jobs import Admission, ErrorCode, GenerationRequest, Refusal, SlidingLimit, Status
+from inference.jobs import Admission, ErrorCode, GenerationRequest, Refusal, SlidingLimit, Status, Submission
 from inference.queue import GenerationQueue
 
 WEEK_S = 7 * 24 * 3600
@@ -226,6 +226,7 @@ async def test_an_idempotency_key_with_another_body_is_a_conflict(
 ) -> None:
     await queue.submit(make_request(), admit(), idempotency=("customer:key", "digest"))
     conflict = await queue.submit(make_request(), admit(), idempotency=("customer:key", "other"))
+    assert await queue.repeated(admit().shop, ("customer:key", "other")) == Submission("", conflict.refusal)
     assert conflict.refusal is Refusal.IDEMPOTENCY_CONFLICT
     assert reservations(client) == (1, 1)
 
