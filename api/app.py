@@ -11,6 +11,7 @@ from fastapi_offline import FastAPIOffline
 from api import error_handlers
 from api.access_log import AccessLog
 from api.errors import ApiError, Forbidden, replies
+from api.head import HeadAsGet
 from api.loopback import LoopbackOnly
 from api.openapi import describe
 from api.products import Products
@@ -57,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.mode == "open":
         app.include_router(demo.router)
         app.add_middleware(LoopbackOnly)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(AccessLog)
     app.openapi = partial(describe, app, settings.mode)  # type: ignore[method-assign]
     return app

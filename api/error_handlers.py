@@ -48,7 +48,8 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
 def _methods_of_path(request: Request) -> str:
     """Of all operations at this path: the framework names only the first one's."""
     path = getattr(request.scope.get("route"), "path", "")
-    return ", ".join(method.upper() for method in request.app.openapi()["paths"].get(path, ()))
+    methods = [method.upper() for method in request.app.openapi()["paths"].get(path, ())]
+    return ", ".join([*methods, "HEAD"] if "GET" in methods else methods)
 
 
 async def _validation_error(_: Request, error: Exception) -> JSONResponse:

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import httpx
@@ -134,6 +135,29 @@ def test_a_full_queue_refuses_with_a_time_to_come_back_and_takes_nothing(
                 assert int(full.headers["retry-after"]) > 0
             client.delete(f"/public/generation/{job_id}")
             assert client.post("/public/fitting-room", json=wanted).json()["jobId"], "the refused ones took nothing"
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/", "/products.json", "/products/shirt.png", "/openapi.json", "/x"])
+def test_head_answers_as_get_does_without_the_body(api: Api, path: str) -> None:
+    with api.client() as client:
+        head, get = client.head(path), client.get(path)
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    for name in ("content-type", "content-length"):
+        assert head.headers[name] == get.headers[name]
+
+
+def test_head_ends_where_get_would_stream_and_is_refused_where_there_is_no_get(api: Api) -> None:
+    api.blobs.put("photos/open.localhost/me.jpg", b"a photograph")
+    wanted = {"userImageId": "photos/open.localhost/me.jpg", "productId": PRODUCT}
+    with api.client() as client:
+        job_id = client.post("/public/fitting-room", json=wanted).json()["jobId"]
+        head = client.head(f"/public/generation/{job_id}/events")
+        assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+        assert client.head("/public/fitting-room").status_code == 405
+        assert client.delete("/health/live").headers["allow"] == "GET, HEAD"
+        time.sleep(0.5)  # the log's line comes when the stream has ended
+    assert "HEAD /public/generation/{generation_id}/events 200" in api.log
+    assert "Traceback" not in api.log
 
 
 def test_sigterm_ends_the_process_and_its_open_event_streams_at_once(
