@@ -68,6 +68,7 @@ class GenerationRequest:
     seed: int
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
+    webhook: bool = False  # whether its shop is to be told how it ended
 
     def __post_init__(self) -> None:
         if self.category not in CATEGORIES:

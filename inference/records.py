@@ -50,6 +50,8 @@ def job_fields(
     job.retries_left = Retry(max=retries).max
     fields: dict[str, Any] = job.to_dict()
     fields["status"] = str(JobStatus.QUEUED.value)
+    if request.webhook:
+        fields["webhook_wanted"] = "1"
     return fields | {
         "shop": request.shop,
         "request": request.to_json(),

@@ -11,8 +11,6 @@ FOLDER = Path(__file__).parent / "lua"
 
 CHANGED = "fitting-room:changed:"  # + generation id: a pub/sub channel
 IDEMPOTENCY = "fitting-room:idempotency:"  # + shop:key -> what was asked, and the generation it made
-READY = "fitting-room:ready"  # worker -> until when its word that the model is loaded is good
-WEBHOOKS = "fitting-room:webhooks"  # generation id -> when its webhook is due
 
 
 @cache

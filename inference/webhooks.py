@@ -6,31 +6,30 @@ that ends a job also notes that its webhook is due, and a sender of its own, awa
 
 from __future__ import annotations
 
-import json
+import asyncio
 import logging
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import httpx
 from redis import Redis
 from redis.exceptions import RedisError
-from rq.job import JobStatus
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
-from inference.jobs import Status
-from inference.records import STATUSES
+from inference.events import Event
 from inference.scripts import source
 
 PAUSES_S = (5, 300, 1800, 7200, 18000, 36000, 50400)
 """Before each further attempt, as Standard Webhooks advises: about 32 hours in all."""
 
-TIMEOUT_S = 10.0
-AT_ONCE = 8
+TIMEOUT_S = 10.0  # of an attempt in all, however the receiver spends it
+AGAIN_S = 3 * TIMEOUT_S  # until what a sender took and never settled is due again
+AT_ONCE = 8  # to one shop
 LOOK_EVERY_S = 0.5
+STOPPED_WITHIN_S = 10.0  # Redis may be slow to answer; no receiver is waited for
 GONE = 410  # the receiver wants no more of these
 
 logger = logging.getLogger(__name__)
@@ -56,24 +55,8 @@ class WebhookTarget:
             raise ValueError("A webhook needs an http(s) address and a secret of the form whsec_ and base64.")
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """How one generation ended, and how often that has been told in vain."""
-
-    generation_id: str
-    num_attempts: int
-    shop: str
-    body: str
-    ended_at: datetime
-
-    @property
-    def message_id(self) -> str:
-        """The same for every attempt: receivers drop repeats by it."""
-        return f"msg_{self.generation_id}"
-
-
 class WebhookSender:
-    """Delivers what is due for `targets` (shop -> target) in a thread of its own; other shops' events are dropped."""
+    """Delivers what is due for `targets` (shop -> target) in a thread of its own; what is due for others stays due."""
 
     def __init__(
         self, redis: Redis, targets: Mapping[str, WebhookTarget], pauses_s: Sequence[float] = PAUSES_S
@@ -83,51 +66,69 @@ class WebhookSender:
         self._take = redis.register_script(source("deliveries"))
         self._settle = redis.register_script(source("delivered"))
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="webhooks", daemon=True)
+        for name in ("httpx", "httpcore"):  # they log whole addresses, which can hold a secret
+            logging.getLogger(name).setLevel(logging.WARNING)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the running attempts; what is still due waits in Redis."""
+        """Break off the running attempts; they, and what else is due, wait in Redis."""
         self._ended.set()
-        self._thread.join(timeout=TIMEOUT_S + 1)
+        self._thread.join(STOPPED_WITHIN_S)
 
-    def _run(self) -> None:
-        with (
-            ThreadPoolExecutor(AT_ONCE, thread_name_prefix="webhook") as pool,
-            httpx.Client(timeout=TIMEOUT_S, follow_redirects=False) as http,
-        ):
+    async def _run(self) -> None:
+        running: dict[asyncio.Task[None], str] = {}
+        limits = httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, limits=limits) as http:
             while not self._ended.is_set():
-                try:
-                    rows = self._take(args=["", AT_ONCE, 2 * TIMEOUT_S])
-                    list(pool.map(lambda row: self._deliver(http, _event(row)), rows))
-                except RedisError as error:
-                    logger.warning("Redis did not answer the webhooks' sender: %s", error)
-                    rows = []
-                except Exception:  # what is due stays due
-                    logger.exception("a webhook could not be sent")
-                    rows = []
-                if len(rows) < AT_ONCE:
-                    self._ended.wait(LOOK_EVERY_S)
+                for event in self._due(Counter(running.values())):
+                    running[asyncio.create_task(self._deliver(http, event))] = event.shop
+                if not running:
+                    await asyncio.sleep(LOOK_EVERY_S)
+                    continue
+                _, left = await asyncio.wait(running, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+                running = {task: running[task] for task in left}
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
 
-    def _deliver(self, http: httpx.Client, event: Event) -> None:
-        target = self._targets.get(event.shop)
-        done = target is None or self._attempt(http, target, event)
-        if done or event.num_attempts >= len(self._pauses_s):
-            self._settle(args=["", event.generation_id, ""])
-        else:
-            self._settle(args=["", event.generation_id, self._pauses_s[event.num_attempts]])
-
-    def _attempt(self, http: httpx.Client, target: WebhookTarget, event: Event) -> bool:
-        """Whether nothing is left to do. An address can hold a secret, so only its host is logged."""
+    def _due(self, running: Counter[str]) -> list[Event]:
+        """What to deliver now. Each shop has a share of its own, so that a slow receiver delays its own shop alone."""
+        room = [part for shop in self._targets for part in (shop, AT_ONCE - running[shop])]
         try:
-            answer = http.post(target.url, content=event.body, headers=_headers(target, event))
-            said = str(answer.status_code)
-        except httpx.HTTPError as error:
-            answer, said = None, type(error).__name__
-        if answer is not None and (answer.is_success or answer.status_code == GONE):
-            return True
+            return [Event.from_row(row) for row in self._take(args=["", AGAIN_S, *room])]
+        except RedisError as error:
+            logger.warning("Redis did not answer the webhooks' sender: %s", error)
+        except Exception:  # what is due stays due
+            logger.exception("the webhooks that are due cannot be read")
+        return []
+
+    async def _deliver(self, http: httpx.AsyncClient, event: Event) -> None:
+        is_last = event.num_attempts >= len(self._pauses_s)
+        try:
+            is_done = await self._attempt(http, self._targets[event.shop], event) or is_last
+            pause_s = "" if is_done else self._pauses_s[event.num_attempts]
+            self._settle(args=["", event.shop, event.generation_id, pause_s])
+        except RedisError as error:
+            logger.warning("Redis did not answer the webhooks' sender: %s", error)
+        except Exception:  # what is due stays due
+            logger.exception("a webhook could not be sent")
+
+    async def _attempt(self, http: httpx.AsyncClient, target: WebhookTarget, event: Event) -> bool:
+        """Whether nothing is left to do. An address can hold a secret, so only its host is logged."""
+        headers = _headers(target, event)
+        try:
+            async with (
+                asyncio.timeout(TIMEOUT_S),
+                http.stream("POST", target.url, content=event.body, headers=headers) as answer,
+            ):
+                if answer.is_success or answer.status_code == GONE:
+                    return True
+                said = str(answer.status_code)
+        except (httpx.HTTPError, TimeoutError) as error:
+            said = type(error).__name__
         host = httpx.URL(target.url).host
         logger.warning(
             "webhook of %s to %s failed at attempt %d: %s", event.generation_id, host, event.num_attempts + 1, said
@@ -143,19 +144,3 @@ def _headers(target: WebhookTarget, event: Event) -> dict[str, str]:
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": Webhook(target.secret).sign(event.message_id, now, event.body),
     }
-
-
-def _event(row: Sequence[bytes | None]) -> Event:
-    texts = [value.decode() if value is not None else None for value in row]
-    generation_id, attempts, shop, rq_status, ended_at, result_key, error_code, error_message = texts
-    assert generation_id is not None
-    status = STATUSES[JobStatus(rq_status)]
-    when = datetime.fromtimestamp(float(ended_at or 0), UTC)
-    data: dict[str, Any] = {"generationId": generation_id, "status": status.value}
-    if status is Status.COMPLETED:
-        data["resultImageKey"] = result_key
-    else:
-        data |= {"errorCode": error_code, "errorMessage": error_message}
-    kind = "generation.completed" if status is Status.COMPLETED else "generation.failed"
-    body = json.dumps({"type": kind, "timestamp": when.isoformat().replace("+00:00", "Z"), "data": data})
-    return Event(generation_id, int(attempts or 0), shop or "", body, when)

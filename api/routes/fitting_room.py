@@ -116,6 +116,7 @@ async def _request(shared: Services, shop: ShopSettings, shopper: Shopper, wante
         category=garment.category,
         card=shared.settings.card,
         seed=secrets.randbelow(2**31),
+        webhook=shop.webhook_url is not None,
     )
 
 

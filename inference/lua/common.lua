@@ -9,6 +9,7 @@ local RQ_KEEPS = 10 -- results of a job, as RQ keeps
 local function job_key(id) return RQ .. ':job:' .. id end
 local function list_key(queue) return RQ .. ':queue:' .. queue end
 local function started_key(queue) return RQ .. ':wip:' .. queue end
+local function due_key(shop) return OURS .. ':webhooks:' .. shop end -- generation id -> when its webhook is due
 local function worker_key(worker) return RQ .. ':worker:' .. worker end
 local function text(seconds) return string.format('%.6f', seconds) end
 
@@ -93,7 +94,11 @@ local function conclude(queue, id, status, now, fields)
     redis.call('LTRIM', OURS .. ':finished:' .. queue, -RATE_SAMPLES, -1)
     redis.call('EXPIRE', OURS .. ':finished:' .. queue, RATE_WINDOW_S)
   end
-  redis.call('ZADD', OURS .. ':webhooks', text(now), id)
+  local shop, webhook_wanted = unpack(redis.call('HMGET', key, 'shop', 'webhook_wanted'))
+  if webhook_wanted then
+    redis.call('ZADD', due_key(shop), text(now), id)
+    if redis.call('TTL', due_key(shop)) < ttl then redis.call('EXPIRE', due_key(shop), ttl) end
+  end
   changed(id)
 end
 

@@ -115,6 +115,7 @@ class Workshop:
         shop: str = SHOP,
         card: str = "paperdoll",
         steps: int | None = None,
+        webhook: bool = False,
     ) -> str:
         """Queue a generation with what shall go wrong in it; its id."""
         numbers = {name: number for number, name in MISHAPS.items()}
@@ -128,6 +129,7 @@ class Workshop:
             card=card,
             seed=next(self._seeds),
             num_inference_steps=steps,
+            webhook=webhook,
         )
         submission = await self.queue.submit(request, admission(shop, limit=10_000, quota=10_000))
         assert submission.refusal is None
