@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from api.blocked import QUOTA_USED, Blocked
 from api.contract import BlockCode
-from inference.jobs import Admission, Refusal, SlidingLimit
+from inference.jobs import Admission, Refusal
 
 if TYPE_CHECKING:
     from api.settings import Settings
@@ -27,12 +27,8 @@ def admission(shop: ShopSettings, shopper: Shopper, settings: Settings) -> Admis
         sentence = f"Try-on is not available in this shop now: its {shop.plan} plan has ended."
         raise Blocked(BlockCode.BILLING_NOT_ALLOWED, sentence)
     maximum = settings.weekly_limit if shop.weekly_limit is None else shop.weekly_limit
-    limits = []
-    if shopper.identity:
-        limits.append(SlidingLimit(shopper.identity, maximum, WEEK_S))
-    if shopper.address:
-        limits.append(SlidingLimit(shopper.address, maximum * settings.address_factor, WEEK_S))
-    return Admission(shop.domain, tuple(limits), shop.monthly_quota)
+    limits = shopper.limits(maximum, settings.address_factor, WEEK_S)
+    return Admission(shop.domain, limits, shop.monthly_quota)
 
 
 def blocked(submission: Submission) -> Blocked:

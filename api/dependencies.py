@@ -14,6 +14,7 @@ from api.services import Services
 from api.settings import Settings
 from api.shopper import Caller, Shopper
 from api.shops import ShopSettings
+from api.upload_limit import WINDOW_S, count_upload
 from inference.blobs import BlobStore
 from inference.queue import GenerationQueue
 
@@ -63,18 +64,35 @@ async def shop(asking: CallerDep) -> ShopSettings:
     return asking.shop
 
 
+ClientId = Annotated[
+    UUID | None, Query(description="Tells anonymous shoppers apart: made once in the browser and kept there.")
+]
+ShopperId = Annotated[
+    str | None, Header(description="In `api_key` mode: the shop's own id of its shopper, 1 to 255 characters.")
+]
+
+
 async def shopper(
     request: Request,
     shared: ServicesDep,
     asking: CallerDep,
-    client_id: Annotated[
-        UUID | None, Query(description="Tells anonymous shoppers apart: made once in the browser and kept there.")
-    ] = None,
-    x_shopper_id: Annotated[
-        str | None, Header(description="In `api_key` mode: the shop's own id of its shopper, 1 to 255 characters.")
-    ] = None,
+    client_id: ClientId = None,
+    x_shopper_id: ShopperId = None,
 ) -> Shopper:
     return shared.doorkeeper.shopper(asking, request, client_id)
+
+
+async def counted_upload(
+    request: Request,
+    shared: ServicesDep,
+    asking: CallerDep,
+    client_id: ClientId = None,
+    x_shopper_id: ShopperId = None,
+) -> None:
+    """One upload more of this shopper, unless there were too many."""
+    sender = shared.doorkeeper.sender(asking, request, client_id)
+    limits = sender.limits(shared.settings.upload_limit, shared.settings.address_factor, WINDOW_S)
+    await count_upload(shared.redis, asking.shop.domain, limits)
 
 
 SettingsDep = Annotated[Settings, Depends(settings)]

@@ -24,6 +24,7 @@ class ApiError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "INTERNAL_ERROR"
     example: ClassVar[str] = "Something went wrong on our side. Please try again in a minute."
+    says_when: ClassVar[bool] = False  # in the header Retry-After, to come back
 
     def __init__(self, message: str | None = None, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message or self.example)
@@ -105,10 +106,21 @@ class IdempotencyKeyReused(ApiError):
     example = "This Idempotency-Key was already used for another request. Use a new key."
 
 
+class TooManyUploads(ApiError):
+    status = 429
+    code = "RATE_LIMIT_EXCEEDED"
+    example = "You have sent many photographs just now. Please wait a few minutes."
+    says_when = True
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__(headers={"Retry-After": str(wait_s)})
+
+
 class Unavailable(ApiError):
     """Redis does not answer."""
 
     status = 503
+    says_when = True
     code = "UNAVAILABLE"
     example = "The fitting room is away for a moment. Please try again."
 
@@ -131,6 +143,8 @@ def replies(*errors: type[ApiError]) -> dict[int | str, dict[str, Any]]:
             error.status,
             {"description": http.HTTPStatus(error.status).phrase, "content": {"application/json": content}},
         )
+        if error.says_when:
+            entry["headers"] = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}}
         example = {"message": error.example, "code": error.code}
         entry["content"]["application/json"]["examples"][error.__name__] = {"value": example}
     return documented

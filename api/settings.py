@@ -78,7 +78,15 @@ class Settings(BaseSettings):
     )
     weekly_limit: int = Field(10, ge=0, description="Generations a shopper may take in any seven days.")
     address_factor: int = Field(
-        5, ge=1, description="Anonymous shoppers at one network address may take this many times the weekly limit."
+        5,
+        ge=1,
+        description="Anonymous shoppers at one network address may together take this many times "
+        "the weekly and the upload limit.",
+    )
+    upload_limit: int = Field(
+        10,
+        ge=1,
+        description="Photographs a shopper may send in any five minutes; in `api_key` mode one named by `X-Shopper-Id`.",
     )
     trusted_proxies: int = Field(
         0, ge=0, description="Your own reverse proxies between Shopify and this server, as X-Forwarded-For counts them."

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from api import signature
 from api.errors import BadRequest, Unauthorised
 from api.shops import OPEN_SHOP
+from inference.jobs import SlidingLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,18 @@ class Shopper:
 
     identity: str | None
     address: str | None = None
+
+    def limits(self, maximum: int, address_factor: int, window_s: int) -> tuple[SlidingLimit, ...]:
+        """At most `maximum` of something in `window_s`, and `address_factor` times as many from one address."""
+        found = []
+        if self.identity:
+            found.append(SlidingLimit(self.identity, maximum, window_s))
+        if self.address:
+            found.append(SlidingLimit(self.address, maximum * address_factor, window_s))
+        return tuple(found)
+
+
+NOBODY = Shopper(None)
 
 
 class Doorkeeper:
@@ -69,11 +82,18 @@ class Doorkeeper:
         Raises:
             BadRequest: in `api_key` mode, when the shop's server does not say who its shopper is.
         """
+        found = self.sender(caller, request, client_id)
+        if found == NOBODY:
+            raise BadRequest("Name the shopper in the X-Shopper-Id header: 1 to 255 visible characters.")
+        return found
+
+    def sender(self, caller: Caller, request: Request, client_id: UUID | None) -> Shopper:
+        """Who sends a photograph: the shopper, or `NOBODY` when in `api_key` mode the shop's server does not say."""
         shop = caller.shop.domain
         if caller.customer_id:
             return Shopper(self._hash(shop, "customer", caller.customer_id))
         if self._settings.mode == "api_key":
-            raise BadRequest("Name the shopper in the X-Shopper-Id header: 1 to 255 visible characters.")
+            return NOBODY
         anonymous = self._hash(shop, "anonymous", str(client_id)) if client_id else None
         if self._settings.mode == "open":  # everyone shares the loopback address
             return Shopper(anonymous or self._hash(shop, "anonymous", "here"))

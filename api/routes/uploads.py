@@ -6,18 +6,19 @@ import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import ConfigDict, Field
 from starlette.datastructures import UploadFile
 
 from api.bodies import MEGABYTE, NO_LIMIT, capped
 from api.contract import PHOTO_ID, Model, Reply
-from api.dependencies import BlobsDep, LinksDep, RedisDep, ShopDep
+from api.dependencies import BlobsDep, LinksDep, RedisDep, ShopDep, counted_upload
 from api.errors import (
     BadPhoto,
     BadRequest,
     PhotoNotFound,
     TooLarge,
+    TooManyUploads,
     Unauthorised,
     Unavailable,
     UploadNotFound,
@@ -100,7 +101,11 @@ class Deleted(Reply):
     message: Literal["Image deleted successfully"] = "Image deleted successfully"
 
 
-@router.post("/prepare-upload", responses=replies(Unavailable))
+@router.post(
+    "/prepare-upload",
+    dependencies=[Depends(counted_upload)],
+    responses=replies(BadRequest, TooManyUploads, Unavailable),
+)
 async def prepare(shop: ShopDep, redis: RedisDep, links: LinksDep) -> PreparedUpload:
     """Step 1: where to send a photograph."""
     key = f"{UPLOADS}/{shop.domain}/{secrets.token_hex(16)}"
@@ -127,7 +132,8 @@ async def complete(
 
 @router.post(
     "/upload-image",
-    responses=replies(BadPhoto, BadRequest, TooLarge),
+    dependencies=[Depends(counted_upload)],
+    responses=replies(BadPhoto, BadRequest, TooLarge, TooManyUploads, Unavailable),
     openapi_extra={"requestBody": FILE_FORM},
     max_body_size=NO_LIMIT,
 )

@@ -19,7 +19,7 @@ export async function sendPhoto(file) {
   if (file.size > LARGEST_PHOTO) {
     throw new Refused("This photograph is larger than 20 MB. Please choose a smaller one.");
   }
-  const { uploadUrl, uploadKey } = await call("POST", "/public/prepare-upload");
+  const { uploadUrl, uploadKey } = await call("POST", `/public/prepare-upload?client_id=${clientId()}`);
   const put = await send(uploadUrl, {
     method: "PUT",
     headers: { "Content-Type": "application/octet-stream" },

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 import time
+import uuid
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 from itsdangerous import URLSafeTimedSerializer
 from PIL import Image
+from redis import Redis
 
 from api.errors import LinkInvalid
 from api.links import UPLOAD_TTL_S, Links
@@ -42,7 +44,7 @@ def products(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def api(start_api: Callable[..., Api], products: Path) -> Api:
-    return start_api(f'products = "{products}"')
+    return start_api(f'products = "{products}"\nupload_limit = 1000')
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +182,42 @@ def test_the_older_way_says_what_it_wants(client: httpx.Client) -> None:
     large = client.post("/public/upload-image", files={"file": b"x" * (11 * MEGABYTE)})
     assert large.status_code == 413
     assert "10 MB" in large.json()["message"]
+
+
+@pytest.fixture(scope="module")
+def limited(start_api: Callable[..., Api], products: Path) -> Api:
+    return start_api(f'products = "{products}"')
+
+
+def test_the_eleventh_photograph_in_five_minutes_has_to_wait(limited: Api, redis_url: str) -> None:
+    me, other = {"client_id": str(uuid.uuid4())}, {"client_id": str(uuid.uuid4())}
+    with limited.client() as client, Redis.from_url(redis_url) as redis:
+        started = redis.time()[0]
+        for _ in range(5):
+            assert client.post("/public/prepare-upload", params=me).status_code == 200
+            photo = {"file": photograph()}
+            assert client.post("/public/upload-image", params=me, files=photo).status_code == 200
+        for path, files in (("/public/prepare-upload", None), ("/public/upload-image", {"file": photograph()})):
+            refused = client.post(path, params=me, files=files)
+            assert (refused.status_code, refused.json()["code"]) == (429, "RATE_LIMIT_EXCEEDED")
+            assert 290 - (redis.time()[0] - started) <= int(refused.headers["retry-after"]) <= 300
+        assert client.post("/public/prepare-upload", params=other).status_code == 200
+        (counted,) = [key for key in redis.scan_iter("fitting-room:uploads:*") if redis.zcard(key) == 10]
+        redis.zincrby(counted, -300, redis.zrange(counted, 0, 0)[0])
+        assert client.post("/public/prepare-upload", params=me).status_code == 200, "the first is five minutes old"
+        assert client.post("/public/prepare-upload", params=me).status_code == 429, "the refused ones were not counted"
+
+
+def test_shoppers_that_a_server_names_are_limited_apart(start_api: Callable[..., Api], products: Path) -> None:
+    shop = 'domain = "one.example"\napi_key_envs = ["KEY_ONE"]'
+    own = f'mode = "api_key"\npublic_url = "https://a.b"\nupload_limit = 1\nproducts = "{products}"\n[[shops]]\n{shop}'
+    with start_api(own, env={"KEY_ONE": "one"}).client() as client:
+
+        def status(**headers: str) -> int:
+            return client.post("/public/prepare-upload", headers={"x-api-key": "one"} | headers).status_code
+
+        assert [status(**{"X-Shopper-Id": shopper}) for shopper in ("1", "2", "1", "2")] == [200, 200, 429, 429]
+        assert [status(), status()] == [200, 200], "the server sends them for whom it likes"
 
 
 def test_a_deleted_photograph_is_gone_from_its_link_too(client: httpx.Client) -> None:
