@@ -216,8 +216,10 @@ def _refuse_unknown_variables() -> None:
     for variable in sorted(os.environ):
         if variable.startswith(ENV_PREFIX) and variable not in known:
             close = difflib.get_close_matches(variable, known, n=1)
-            hint = f" Did you mean {close[0]}?" if close else " Remove it."
-            raise InvalidSettings(f"{variable} is not a setting.{hint}")
+            hint = f"Did you mean {close[0]}?" if close else "Remove it."
+            raise InvalidSettings(
+                f"{variable} is not a setting. {hint} Names of shops' secrets must not begin with {ENV_PREFIX}."
+            )
 
 
 def _line(problem: Any) -> str:

@@ -105,6 +105,12 @@ def test_a_misspelt_variable_is_named_with_its_correction(monkeypatch: pytest.Mo
         load_settings()
 
 
+def test_a_secret_whose_name_looks_like_a_setting_s_is_told_to_take_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FITTING_ROOM_API_KEY", "key")
+    with pytest.raises(InvalidSettings, match=r"Names of shops' secrets must not begin with FITTING_ROOM_\."):
+        load_settings(shops=[SHOP | {"api_key_envs": ["FITTING_ROOM_API_KEY"]}])
+
+
 def test_a_named_file_that_is_missing_refuses_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FITTING_ROOM_SETTINGS", "absent.toml")
     with pytest.raises(InvalidSettings, match=r"absent\.toml, which is not a file"):
