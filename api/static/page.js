@@ -53,14 +53,22 @@ async function show({ status, resultImageUrl, errorCode, errorMessage }) {
     return say("Cancelled. It does not count.");
   }
   $("after").src = resultImageUrl;
-  $("before").src = chosen.person.fileUrl; // cropped as the result is
-  await Promise.all([$("after").decode(), $("before").decode()]);
+  await Promise.all([$("after").decode(), showPhoto(chosen.person)]);
   $("after").alt = `${$("before").alt}, wearing ${chosen.product.title}`;
   $("after").hidden = false;
   $("download").href = resultImageUrl;
   enter("done");
   say("Your picture is ready. Slide to compare.");
   $("split").focus({ preventScroll: true });
+}
+
+// The photograph cropped as the result is. In a tab left open its link may have expired: what was shown before stays.
+async function showPhoto({ fileUrl }) {
+  const shown = $("before").src;
+  $("before").src = fileUrl;
+  await $("before").decode().catch(() => {
+    $("before").src = shown;
+  });
 }
 
 async function stop() {

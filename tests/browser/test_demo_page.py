@@ -117,6 +117,17 @@ def test_a_shopper_s_own_photo_goes_in_whatever_its_name_and_out_again(page: Pag
     assert stored_photos(shop) == before
 
 
+def test_a_link_that_expired_in_an_open_tab_does_not_cost_the_finished_picture(page: Page) -> None:
+    try_on(page)
+    expired = page.locator("#before").get_attribute("src") or ""
+    for name in ("Ben", "Ada"):
+        page.get_by_role("radio", name=name).check()
+    page.route(expired, lambda route: route.fulfill(status=403))
+    try_on(page)
+    expect(page.get_by_alt_text("The figure Ada, wearing Shirt")).to_be_visible()
+    assert page.locator("#before").evaluate("image => image.naturalWidth") == 480
+
+
 def test_a_version_of_a_product_is_the_one_tried_on(page: Page) -> None:
     page.get_by_role("radio", name="Blue").check()
     try_on(page)
