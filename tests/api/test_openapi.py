@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from tests.api.conftest import Api
 
+KEY = "key-of-the-only-shop"
 NUM_EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "30"))  # an operation
 
 
@@ -30,15 +31,28 @@ NUM_EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "30"))  # an operatio
 def api(start_api: Callable[..., Api], redis_url: str, products: Path) -> Api:
     """An API whose documented examples exist: the photograph, the product, and a worker that is ready."""
     api = start_api("weekly_limit = 1000000\nupload_limit = 1000000", env={"FITTING_ROOM_PRODUCTS": str(products)})
-    api.blobs.put(PHOTO_ID, jpeg())
-    with Redis.from_url(redis_url) as client:
-        client.zadd("fitting-room:ready", {"worker": time.time() + 3600})
-    return api
+    return furnished(api, redis_url)
 
 
 @pytest.fixture(scope="module")
 def document(api: Api) -> dict[str, Any]:
     return dict(httpx.get(f"{api.url}/openapi.json").json())
+
+
+@pytest.fixture(scope="module")
+def shops(start_api: Callable[..., Api], redis_url: str, products: Path) -> Api:
+    """An API of `api_key` mode, with one shop whose photograph exists."""
+    settings = 'public_url = "https://try.example"\nweekly_limit = 1000000\nupload_limit = 1000000\nmode = "api_key"'
+    shop = '\n[[shops]]\ndomain = "open.localhost"\napi_key_envs = ["THE_KEY"]'
+    env = {"FITTING_ROOM_PRODUCTS": str(products), "THE_KEY": KEY}
+    return furnished(start_api(settings + shop, env=env), redis_url)
+
+
+def furnished(api: Api, redis_url: str) -> Api:
+    api.blobs.put(PHOTO_ID, jpeg())
+    with Redis.from_url(redis_url) as client:
+        client.zadd("fitting-room:ready", {"worker": time.time() + 3600})
+    return api
 
 
 def jpeg() -> bytes:
@@ -47,7 +61,7 @@ def jpeg() -> bytes:
     return buffer.getvalue()
 
 
-def try_operations(api: Api, folder: Path, known: dict[str, dict[str, str]]) -> None:
+def try_operations(api: Api, folder: Path, known: dict[str, dict[str, str]], *extra: str) -> None:
     """Run schemathesis on every operation, or on the paths of `known` with their parameters set to what exists."""
     config = folder / "schemathesis.toml"
     lines: list[str] = []
@@ -65,7 +79,7 @@ def try_operations(api: Api, folder: Path, known: dict[str, dict[str, str]]) -> 
         (
             *(sys.executable, "-m", "schemathesis.cli", f"--config-file={config}", "run", f"{api.url}/openapi.json"),
             *("--generation-deterministic", f"--max-examples={NUM_EXAMPLES}"),
-            *("--suppress-health-check=all", "--no-color", "--request-timeout=20", *only),
+            *("--suppress-health-check=all", "--no-color", "--request-timeout=20", *only, *extra),
             "--exclude-checks=use_after_free",  # DELETE cancels a generation; its record stays
         ),
         capture_output=True,
@@ -97,6 +111,21 @@ def test_nor_does_one_about_something_that_exists(api: Api, tmp_path: Path) -> N
         | {name: {"generation_id": job_id} for name in (f"GET {generation}", f"DELETE {generation}")}
         | {f"GET {generation}/events": {"generation_id": job_id}, "GET /products/{image}": {"image": "shirt.png"}},
     )
+
+
+@pytest.mark.parametrize("headers", [{"x-api-key": KEY, "x-shopper-id": "7"}, {}], ids=["with a key", "without"])
+def test_nor_does_one_of_a_shop_s_server(shops: Api, tmp_path: Path, headers: dict[str, str]) -> None:
+    named = [f"--header={name}: {value}" for name, value in headers.items()]
+    try_operations(shops, tmp_path, {}, f"--max-examples={min(NUM_EXAMPLES, 10)}", *named)
+
+
+def test_without_a_key_everything_but_health_and_signed_links_is_a_documented_401(shops: Api) -> None:
+    with shops.client() as client:
+        document = client.get("/openapi.json").json()
+        for path, operations in document["paths"].items():
+            for method in operations if path.startswith("/public/") else ():
+                assert client.request(method, path.replace("{", "").replace("}", "")).status_code == 401, path
+                assert "401" in operations[method]["responses"], (method, path)
 
 
 def test_the_frameworks_own_validation_reply_is_not_promised(document: dict[str, Any]) -> None:
