@@ -31,6 +31,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 30.0
 PROVEN_S = 60.0  # what has lived so long is no failure at the start
 DRAIN_S = 60.0
 PURGE_EVERY_S = 3600.0
+CANNOT_START = 2  # how a worker ends after a sentence that says what to mend
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,8 @@ class Seat:
     started_at: float = 0.0
     pause_s: float = FIRST_PAUSE_S
     start_again_at: float = 0.0
+    num_starts: int = 0
+    cannot_start: bool = False  # filled by Supervisor._mourn
 
 
 class Supervisor:
@@ -80,7 +83,7 @@ class Supervisor:
         """Keep the workers alive until `stop` is set; then let them end their batches, and return.
 
         Raises:
-            SupervisorError: another supervisor uses the folder.
+            SupervisorError: another supervisor uses the folder, or a worker can't start and says what to mend.
         """
         try:
             lock = lock_file(self._folder / "supervisor.lock", wait_s=5.0)
@@ -108,12 +111,15 @@ class Supervisor:
     def _fill(self, seat: Seat) -> None:
         seat.name = f"{socket.gethostname()}-{secrets.token_hex(4)}"
         seat.started_at = time.monotonic()
+        seat.num_starts += 1
         with seat.log.open("ab") as log:
             seat.process = spawn([*seat.argv, "--name", seat.name], log)
 
     def _mourn(self, seat: Seat) -> None:
         assert seat.process is not None
         logger.warning("worker %s ended with %s; %s says why", seat.name, seat.process.returncode, seat.log)
+        # Later the cause may be a Redis that is away for a while; at the first start it has just answered.
+        seat.cannot_start = seat.process.returncode == CANNOT_START and seat.num_starts == 1
         seat.process = None
         proven = time.monotonic() - seat.started_at > PROVEN_S
         seat.pause_s = FIRST_PAUSE_S if proven else min(seat.pause_s * 2, LONGEST_PAUSE_S)
@@ -131,6 +137,8 @@ class Supervisor:
             del self._dead[name]
             if was_ready:  # it can work: only one that never could is made to wait
                 seat.pause_s, seat.start_again_at = FIRST_PAUSE_S, 0.0
+            elif seat.cannot_start:
+                raise SupervisorError(f"A worker cannot start: {_last_line(seat.log)}")
             if reclaimed:
                 logger.warning("%d generation(s) of worker %s wait again", len(reclaimed), name)
 
@@ -147,6 +155,11 @@ class Supervisor:
                 process.wait()
         self._dead |= {seat.name: seat for seat in self.seats if seat.process is not None}
         self._reclaim()
+
+
+def _last_line(log: Path) -> str:
+    line = log.read_text(errors="replace").strip().rpartition("\n")[2].removeprefix("fitting-room: ")
+    return line or f"{log} may say why."
 
 
 def _hourly(call: Callable[[], object], stop: threading.Event) -> None:

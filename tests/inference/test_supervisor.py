@@ -222,6 +222,34 @@ async def test_a_worker_that_never_gets_ready_is_started_again_ever_more_slowly(
     assert pauses[0] < pauses[1] < pauses[2]
 
 
+async def test_a_worker_that_says_what_to_mend_is_not_started_again(client: redis.Redis, tmp_path: Path) -> None:
+    program = "import sys; print('a line\\nfitting-room: There is no such device.', file=sys.stderr); sys.exit(2)"
+    supervisor = Supervisor(client, tmp_path / "data", [[sys.executable, "-c", program]], ["paperdoll"])
+    with pytest.raises(SupervisorError, match=r"^A worker cannot start: There is no such device\.$"):
+        await asyncio.wait_for(asyncio.to_thread(supervisor.run, threading.Event()), 20)
+
+
+async def test_a_worker_that_has_been_ready_is_always_started_again(
+    client: redis.Redis, empty_redis_url: str, tmp_path: Path
+) -> None:
+    program = f"""
+import sys, time
+from redis import Redis
+with Redis.from_url({empty_redis_url!r}) as redis:
+    if redis.incr("starts") == 1:
+        redis.zadd("fitting-room:ready", {{sys.argv[-1]: time.time() + 60}})
+sys.exit(2)
+"""
+    stop = threading.Event()
+    supervisor = Supervisor(client, tmp_path / "data", [[sys.executable, "-c", program]], ["paperdoll"])
+    running = asyncio.ensure_future(asyncio.to_thread(supervisor.run, stop))
+    while int(client.get("starts") or 0) < 3:
+        assert not running.done()
+        await asyncio.sleep(0.05)
+    stop.set()
+    await running
+
+
 async def test_two_supervisors_never_share_a_folder(
     client: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
