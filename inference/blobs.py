@@ -122,10 +122,6 @@ class BlobStore:
         with contextlib.suppress(FileNotFoundError):
             obstore.delete(self._store, check_key(key))
 
-    def delete_prefix(self, prefix: str) -> int:
-        """Erase every key below `prefix/`, and tell how many."""
-        return self.purge(prefix, older_than_s=-1.0)
-
     def purge(self, prefix: str, older_than_s: float) -> int:
         """Erase the keys below `prefix/` last written more than `older_than_s` ago, and tell how many.
 
@@ -153,9 +149,6 @@ class BlobStore:
 
     async def get_async(self, key: str) -> bytes:
         return await asyncio.to_thread(self.get, key)
-
-    async def size_async(self, key: str) -> int:
-        return await asyncio.to_thread(self.size, key)
 
     async def exists_async(self, key: str) -> bool:
         return await asyncio.to_thread(self.exists, key)

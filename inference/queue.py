@@ -6,8 +6,6 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import RedisError
-
 from inference.jobs import Admission, Generation, GenerationRequest, Refusal, Submission
 from inference.records import generation, job_fields
 from inference.scripts import CHANGED, IDEMPOTENCY, source
@@ -137,13 +135,6 @@ class GenerationQueue:
     async def ready_workers(self) -> int:
         """Workers that are alive and have their model loaded."""
         return int(await self._ready(args=[self._now()]))
-
-    async def ping(self) -> bool:
-        """Whether Redis answers."""
-        try:
-            return bool(await self._redis.ping())
-        except RedisError:
-            return False
 
     def _now(self) -> str:
         return "" if self._clock is None else repr(self._clock())

@@ -308,12 +308,6 @@ async def test_watching_tells_every_change_and_stops_at_the_end(
     assert seen == [Status.PENDING, Status.FAILED]
 
 
-async def test_a_queue_without_its_redis_says_so(tmp_path_factory: pytest.TempPathFactory) -> None:
-    nowhere = tmp_path_factory.mktemp("n") / "none.sock"
-    async with redis.asyncio.Redis.from_url(f"unix://{nowhere}") as client:
-        assert not await GenerationQueue(client, max_length=1, retention_s=1).ping()
-
-
 async def test_redis_s_own_clock_writes_the_times_of_rq(
     queue: GenerationQueue,
     timed: GenerationQueue,
