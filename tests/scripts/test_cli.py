@@ -54,6 +54,13 @@ def test_doctor_names_an_unreachable_redis_and_the_fix(tmp_path: Path) -> None:
     assert "REDIS_URL" in said.stdout
 
 
+@pytest.mark.parametrize("words", [("doctor",), ("doctor", "--ready")])
+def test_doctor_names_an_address_of_redis_that_is_none(words: tuple[str, ...], tmp_path: Path) -> None:
+    said = fitting_room(*words, FITTING_ROOM_DATA=str(tmp_path), REDIS_URL="localhost:6379")
+    assert (said.returncode, said.stderr) == (1, "")
+    assert json.loads(said.stdout.splitlines()[-1])["missing"] == ["Redis"]
+
+
 def test_doctor_ready_fails_where_nothing_runs(tmp_path: Path) -> None:
     said = fitting_room("doctor", "--ready", FITTING_ROOM_DATA=str(tmp_path))
     assert said.returncode == 1
@@ -69,6 +76,7 @@ def test_doctor_ready_fails_where_nothing_runs(tmp_path: Path) -> None:
         (("worker", "--name", "one", "--device", "cuda:99"), {}, "There is no CUDA device for 'cuda:99'"),
         (("worker", "--device", "tpu"), {}, "--device takes cpu, cuda, cuda:0 or cuda:0,1"),
         (("api",), {"REDIS_URL": "redis://127.0.0.1:1"}, "does not answer"),
+        (("api",), {"REDIS_URL": "localhost:6379"}, "The address of Redis cannot be read"),
     ],
 )
 def test_a_mistake_is_answered_in_one_sentence(
