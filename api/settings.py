@@ -86,7 +86,8 @@ class Settings(BaseSettings):
     upload_limit: int = Field(
         10,
         ge=1,
-        description="Photographs a shopper may send in five minutes; in `api_key` mode if `X-Shopper-Id` names one.",
+        description="Photographs a shopper may send in five minutes; any number in `open` mode, "
+        "and in `api_key` mode where no `X-Shopper-Id` names one.",
     )
     trusted_proxies: int = Field(
         0, ge=0, description="Your own reverse proxies between Shopify and this server, as X-Forwarded-For counts them."

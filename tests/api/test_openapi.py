@@ -30,7 +30,7 @@ NUM_EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "30"))  # an operatio
 @pytest.fixture(scope="module")
 def api(start_api: Callable[..., Api], redis_url: str, products: Path) -> Api:
     """An API whose documented examples exist: the photograph, the product, and a worker that is ready."""
-    api = start_api("weekly_limit = 1000000\nupload_limit = 1000000", env={"FITTING_ROOM_PRODUCTS": str(products)})
+    api = start_api("weekly_limit = 1000000", env={"FITTING_ROOM_PRODUCTS": str(products)})
     return furnished(api, redis_url)
 
 

@@ -44,7 +44,7 @@ def products(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def api(start_api: Callable[..., Api], products: Path) -> Api:
-    return start_api(f'products = "{products}"\nupload_limit = 1000')
+    return start_api(f'products = "{products}"')
 
 
 @pytest.fixture(scope="module")
@@ -186,26 +186,32 @@ def test_the_older_way_says_what_it_wants(client: httpx.Client) -> None:
 
 @pytest.fixture(scope="module")
 def limited(start_api: Callable[..., Api], products: Path) -> Api:
-    return start_api(f'products = "{products}"')
+    shop = '[[shops]]\ndomain = "one.example"\napi_key_envs = ["KEY_ONE"]'
+    own = f'mode = "api_key"\npublic_url = "https://a.b"\nproducts = "{products}"\n{shop}'
+    return start_api(own, env={"KEY_ONE": "one"})
 
 
 def test_the_eleventh_photograph_in_five_minutes_has_to_wait(limited: Api, redis_url: str) -> None:
-    me, other = {"client_id": str(uuid.uuid4())}, {"client_id": str(uuid.uuid4())}
+    me, other = ({"x-api-key": "one", "X-Shopper-Id": str(uuid.uuid4())} for _ in range(2))
     with limited.client() as client, Redis.from_url(redis_url) as redis:
         started = redis.time()[0]
         for _ in range(5):
-            assert client.post("/public/prepare-upload", params=me).status_code == 200
+            assert client.post("/public/prepare-upload", headers=me).status_code == 200
             photo = {"file": photograph()}
-            assert client.post("/public/upload-image", params=me, files=photo).status_code == 200
+            assert client.post("/public/upload-image", headers=me, files=photo).status_code == 200
         for path, files in (("/public/prepare-upload", None), ("/public/upload-image", {"file": photograph()})):
-            refused = client.post(path, params=me, files=files)
+            refused = client.post(path, headers=me, files=files)
             assert (refused.status_code, refused.json()["code"]) == (429, "RATE_LIMIT_EXCEEDED")
             assert 290 - (redis.time()[0] - started) <= int(refused.headers["retry-after"]) <= 300
-        assert client.post("/public/prepare-upload", params=other).status_code == 200
+        assert client.post("/public/prepare-upload", headers=other).status_code == 200
         (counted,) = [key for key in redis.scan_iter("fitting-room:uploads:*") if redis.zcard(key) == 10]
         redis.zincrby(counted, -300, redis.zrange(counted, 0, 0)[0])
-        assert client.post("/public/prepare-upload", params=me).status_code == 200, "the first is five minutes old"
-        assert client.post("/public/prepare-upload", params=me).status_code == 429, "the refused ones were not counted"
+        assert client.post("/public/prepare-upload", headers=me).status_code == 200, "the first is five minutes old"
+        assert client.post("/public/prepare-upload", headers=me).status_code == 429, "the refused ones were not counted"
+
+
+def test_open_mode_counts_no_uploads_on_its_owners_machine(client: httpx.Client) -> None:
+    assert {client.post("/public/prepare-upload").status_code for _ in range(11)} == {200}
 
 
 def test_shoppers_that_a_server_names_are_limited_apart(start_api: Callable[..., Api], products: Path) -> None:

@@ -134,7 +134,7 @@ def _until_ready(url: str, log: Path) -> None:
 
 @pytest.fixture(scope="session")
 def shop(open_shop: Callable[..., Shop]) -> Shop:
-    return open_shop(weekly_limit="1000", upload_limit="1000")
+    return open_shop(weekly_limit="1000")
 
 
 @pytest.fixture(scope="module")  # not longer: while Playwright is open, no async test can run in this process
