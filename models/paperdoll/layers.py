@@ -19,6 +19,8 @@ from models.paperdoll.geometry import BodyCoordinates
 
 OWN = (BACKGROUND, SKIN, TROUSERS, HEAD)
 CLOTH = (TORSO, LEFT_SLEEVE, RIGHT_SLEEVE)
+Window = tuple[slice, slice]  # rows and columns of a picture
+EVERYWHERE: Window = (slice(None), slice(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,10 @@ class Spread:
         colours = push_pull(picture.repeat_interleave(num, 0), known.flatten(0, 1)[:, None])
         return cls(known[:, :, None], colours.view(-1, num, *picture.shape[1:]))
 
-    def over(self, picture: Tensor) -> Tensor:
-        """The layers at the size of `picture` `[B, 3, H, W]`, its own pixels where known: `[B, N, 3, H, W]`."""
-        spread = enlarged(self.colours, picture)
-        return spread + (picture[:, None] - spread) * enlarged(self.known, picture)
+    def over(self, picture: Tensor, window: Window = EVERYWHERE) -> Tensor:
+        """The layers in a window of `picture` `[B, 3, H, W]`, its own pixels where known: `[B, N, 3, h, w]`."""
+        spread, known = (enlarged(field, picture)[(..., *window)] for field in (self.colours, self.known))
+        return spread + (picture[(..., *window)][:, None] - spread) * known
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +92,22 @@ class Layers:
         own, cloth = (Spread(s.known[chosen], s.colours[chosen]) for s in (self.own, self.cloth))
         return Layers(own, cloth)
 
-    def at(self, person: Tensor, flat: Tensor, body: BodyCoordinates, flat_body: BodyCoordinates) -> Tensor:
-        """Seven layers `[B, 7, 3, H, W]` for pictures `person` `[B, 3, H, W]` and `flat` of any sizes."""
+    def at(
+        self,
+        person: Tensor,
+        flat: Tensor,
+        body: BodyCoordinates,
+        flat_body: BodyCoordinates,
+        window: Window = EVERYWHERE,
+    ) -> Tensor:
+        """Seven layers `[B, 7, 3, h, w]` for pictures `person` and `flat` of any sizes; `body` lies in the window."""
         flows = body.to(flat_body) / person.new_tensor([0.75, 1.0])
         cloth = self.cloth.over(flat)
         worn = functional.grid_sample(
             cloth.flatten(0, 1), flows.flatten(0, 1), padding_mode="border", align_corners=False
         )
-        torso, left, right = worn.view(len(person), len(CLOTH), *person.shape[1:]).unbind(1)
-        background, skin, trousers, head = self.own.over(person).unbind(1)
+        torso, left, right = worn.view(len(person), len(CLOTH), 3, *body.u.shape[1:]).unbind(1)
+        background, skin, trousers, head = self.own.over(person, window).unbind(1)
         return torch.stack([background, torso, left, right, skin, trousers, head], 1)
 
 

@@ -11,6 +11,7 @@ from torch.nn import functional
 from models.paperdoll.composition import Composition
 from models.paperdoll.denoising import compose
 from models.paperdoll.geometry import BodyCoordinates, frame_grid
+from models.paperdoll.layers import Window
 
 STEEPEST = 6.0
 
@@ -34,14 +35,25 @@ def paint(finding: Finding, person: Tensor, flat: Tensor) -> Tensor:
     """
     height, width = person.shape[2:]
     steeper = min(STEEPEST, max(1.0, height / finding.logits.shape[2]))
-    mask = full_size_mask(finding.composition.mask, height, width).to(person.dtype)
-    parts = (_enlarged(_smoothed(finding.logits), height, width) * steeper).softmax(1)
-    grid = frame_grid(height, width, person.device)
+    mask = full_size_mask(finding.composition.mask, height, width)
+    window = _window(mask)
+    grid = frame_grid(height, width, person.device)[window]
     body = BodyCoordinates.of(finding.person_keypoints, grid)
-    layers = finding.composition.sources.at(
-        person, flat, body, BodyCoordinates.of(finding.flat_keypoints, grid[:1, :1])
-    )
-    return compose(layers, parts, _enlarged(finding.brightness, height, width), mask, person)
+    flat_body = BodyCoordinates.of(finding.flat_keypoints, grid[:1, :1])
+    layers = finding.composition.sources.at(person, flat, body, flat_body, window)
+    parts = (_enlarged(_smoothed(finding.logits), height, width)[(..., *window)] * steeper).softmax(1)
+    brightness = _enlarged(finding.brightness, height, width)[(..., *window)]
+    painted = person.clone()
+    painted[(..., *window)] = compose(layers, parts, brightness, mask[(..., *window)], person[(..., *window)])
+    return painted
+
+
+def _window(mask: Tensor) -> Window:
+    """The smallest window that holds the mask; some pixels where there is none."""
+    rows, columns = mask[0, 0].any(1).nonzero().flatten().tolist(), mask[0, 0].any(0).nonzero().flatten().tolist()
+    if not rows:
+        return slice(0, 1), slice(0, 1)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def full_size_mask(mask: Tensor, height: int, width: int) -> Tensor:
