@@ -111,7 +111,7 @@ class Workers:
 
     def keep(self) -> None:
         if not self._thread.is_alive():
-            raise ServiceError(f"The workers' supervisor ended: {self._error}")
+            raise ServiceError(str(self._error or "The workers' supervisor ended."))
 
     def __enter__(self) -> Self:
         return self
