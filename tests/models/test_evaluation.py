@@ -23,8 +23,11 @@ def test_the_model_has_not_regressed(family: PaperDoll) -> None:
     report = evaluate(family, num_seen=10, num_unseen=10, on_progress=told.append)
     assert told == sorted(told)
     assert told[-1] == 1
-    assert report["seen"]["db"] > 20.0
-    assert report["seen"]["limb_db"] > 20.0
+    assert report["seen"]["db"] > 23.5
+    assert report["seen"]["ssim"] > 0.83
+    assert report["seen"]["limb_db"] > 24.5
+    assert report["seen"]["kind"] > 0.97
+    assert report["unseen"]["db"] > 19.5
     assert report["outside_changed_pixels"] == 0
     assert report["bars"]["denoiser_helps"]
     assert report["bars"]["steps_hold"]
