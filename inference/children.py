@@ -47,3 +47,13 @@ def spawn(
         pass_fds=tuple(keep_open),
         preexec_fn=die_with_parent,
     )
+
+
+def end(process: subprocess.Popen[bytes], within_s: float) -> None:
+    """Ask `process` to end, and make it when it has not within `within_s`."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

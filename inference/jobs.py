@@ -6,8 +6,10 @@ import json
 import secrets
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Literal, get_args
 
-CATEGORIES = ("upper", "lower", "overall")
+Category = Literal["upper", "lower", "overall"]
+CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 
 class Status(StrEnum):

@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from inference.children import spawn
+from inference.children import end, spawn
 from inference.locks import AlreadyLockedError, lock_file
 from inference.redis_url import SOCKET, socket_url, without_secrets
 
@@ -142,13 +141,7 @@ class RedisServer:
 
     def stop(self) -> None:
         """End the server with all its data on disk."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(STOPPED_WITHIN_S)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        end(self.process, STOPPED_WITHIN_S)
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1

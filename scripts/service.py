@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import subprocess
 import threading
 import time
@@ -11,7 +10,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from api.settings import Settings
-from inference.children import spawn
+from inference.children import end, spawn
 from inference.redis_server import RedisServer
 from inference.supervisor import Supervisor
 from scripts.options import FITTING_ROOM
@@ -85,12 +84,7 @@ class Api:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(STOPPED_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process, STOPPED_WITHIN_S)
 
 
 class Workers:

@@ -11,7 +11,7 @@ import httpx
 import typer
 from rich.console import Console
 
-from api.settings import Settings, load_settings
+from api.settings import Settings
 from inference.redis_server import check_version
 from scripts.commands.worker import NumWorkers
 from scripts.devices import parse_devices
@@ -34,7 +34,8 @@ def run(
     device: Device = None,
 ) -> None:
     """Start the whole service on this machine; Ctrl-C ends all."""
-    settings = settings_with(host=host, port=_free_port(host, port), data=data, card=card)
+    asked = settings_with(host=host, port=port, data=data, card=card)
+    settings = asked.model_copy(update={"port": _free_port(asked)})
     argvs = worker_argvs(settings, parse_devices(device), workers)
     stop = threading.Event()
     stop_on_signal(stop)
@@ -76,13 +77,12 @@ def _answers(client: httpx.Client, path: str) -> bool:
     return False
 
 
-def _free_port(host: str | None, port: int | None) -> int:
+def _free_port(wanted: Settings) -> int:
     """The port to use; 0 becomes a free one, so that the API gets the same again when it is started again.
 
     Raises:
         typer.BadParameter: the port is taken.
     """
-    wanted = load_settings(**{name: value for name, value in (("host", host), ("port", port)) if value is not None})
     family = socket.AF_INET6 if ":" in wanted.host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -6,7 +6,7 @@ import json
 import secrets
 import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -16,12 +16,11 @@ from api.errors import ApiError
 from api.photos import garment_picture
 from inference import pictures
 from inference.batching import Batch
-from inference.jobs import GenerationError
+from inference.jobs import Category, GenerationError
 from models.base import Image, TryOnInputs
 from scripts.devices import parse_devices
 from scripts.options import Card, Device, card_of, settings_with
 
-Category = Literal["upper", "lower", "overall"]
 Picture = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JPEG, PNG, WebP or HEIC.")]
 
 
