@@ -68,8 +68,13 @@ class Settings(BaseSettings):
         json_schema_extra={"shown": "made once, in `secret` in the data folder"},
     )
     card: str = Field("paperdoll", description="Model card that makes the pictures.")
-    weights: Path | None = Field(
-        None, description="Folder of checkpoints, a folder for each card; a card without one has its files in the code."
+    weights: Path = Field(
+        default_factory=lambda fields: fields["data"] / "weights",
+        description="Folder of checkpoints, a folder for each card, as `fitting-room fetch` fills it.",
+        json_schema_extra={"shown": "`weights` in the data folder"},
+    )
+    accepted_licences: tuple[str, ...] = Field(
+        (), description="Non-commercial cards, or licences of such, that you may use; as `--accept-licence`."
     )
     products: Path = Field(
         SAMPLES,

@@ -14,8 +14,9 @@ import torch
 
 from inference.batching import Batch, BatchPolicy, DeviceLostError, EngineError
 from inference.jobs import ErrorCode, GenerationError
-from models.base import SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
+from models.base import Loading, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
 from models.catalog import FAMILIES, ModelCard
+from models.preprocess.helpers import Helpers
 
 if TYPE_CHECKING:
     from models.base import Image
@@ -49,7 +50,7 @@ class Engine:
         # More than one at a time gains a CPU nothing, and makes each shopper wait for the others.
         self.policy = BatchPolicy() if self._device.type == "cuda" else BatchPolicy(max_jobs=1, window_s=0.0)
         self._settings = SamplingSettings(card.num_inference_steps, card.guidance_scale)
-        self._family = family_of(card).load(card, card.folder, self._device)
+        self._family = family_of(card).load(card, self._device, Loading(Helpers.load(card, self._device)))
         self._warm_up(card)
         logger.info("%s is ready on %s after %.1f s", card.name, self._device, time.monotonic() - started_at)
 

@@ -7,10 +7,9 @@ the family owns the maths and knows no job, no shop and no HTTP.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, MutableMapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +18,17 @@ if TYPE_CHECKING:
     import torch
 
     from models.catalog import ModelCard
+    from models.flops import FlopCount
+    from models.preprocess.helpers import Helpers
 
 Image = npt.NDArray[np.uint8]
 """`uint8 [H, W, 3] RGB`."""
+
+Mask = npt.NDArray[np.uint8]
+"""`uint8 [H, W]`: 255 where the garment may be drawn, 0 where the person stays."""
+
+GarmentCache = MutableMapping[Hashable, Any]
+"""What a family computed for a garment, by a key that holds everything it depends on but the loaded weights."""
 
 
 class UnusableInput(ValueError):
@@ -35,12 +42,19 @@ class UnusableInput(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TryOnInputs:
-    """One job's pictures. `person`, `garment`: `uint8 [H, W, 3] RGB`, any size; `category`: upper, lower, overall."""
+    """One job's pictures. `person`, `garment`: `uint8 [H, W, 3] RGB`, any size; `category`: upper, lower, overall.
+
+    `mask` and `densepose` are of the person's size and replace what the family would find out by itself; a family
+    that has no use for them ignores them. `garment_is_worn`: somebody wears the garment in its picture.
+    """
 
     person: Image
     garment: Image
     category: str
     seed: int
+    mask: Mask | None = None
+    densepose: Image | None = None  # the segmentation colours that DensePose draws
+    garment_is_worn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +63,18 @@ class SamplingSettings:
 
     num_inference_steps: int
     guidance_scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """What a family is loaded with besides its card.
+
+    `exact_savings`: leave out the work whose result the published code throws away; off, to compare with it.
+    """
+
+    helpers: Helpers | None = None
+    garment_cache: GarmentCache | None = None
+    exact_savings: bool = True
 
 
 PreparedT = TypeVar("PreparedT")
@@ -62,13 +88,18 @@ class TryOnFamily(ABC, Generic[PreparedT, StateT]):
 
     @classmethod
     @abstractmethod
-    def load(cls, card: ModelCard, folder: Path, device: torch.device) -> Self:
-        """Load the card's files from `folder` strictly.
+    def load(cls, card: ModelCard, device: torch.device, loading: Loading) -> Self:
+        """Load the card's files from its folder strictly, in the card's precision where the device has it.
 
         Raises:
             models.weights.WeightsError: a file or key is missing or unexpected; the message
                 says how to mend it.
         """
+
+    @classmethod
+    @abstractmethod
+    def count_flops(cls, card: ModelCard) -> FlopCount:
+        """The work of one finished picture at the card's defaults, counted on the meta device; nothing is fetched."""
 
     @abstractmethod
     def prepare(self, inputs: TryOnInputs) -> PreparedT:
@@ -78,9 +109,16 @@ class TryOnFamily(ABC, Generic[PreparedT, StateT]):
             UnusableInput: the person or the garment cannot be used.
         """
 
+    def warnings(self, prepared: PreparedT) -> tuple[str, ...]:
+        """What the caller should know about this picture, in sentences."""
+        return ()
+
     @abstractmethod
     def begin(self, prepared: Sequence[PreparedT], settings: SamplingSettings) -> StateT:
-        """Start a batch: condition, and draw each job's noise from its own seed."""
+        """Start a batch: condition, and draw each job's noise from its own seed.
+
+        The canvases of a batch may differ in size; such a family denoises each size by itself within a step.
+        """
 
     @abstractmethod
     def step(self, state: StateT) -> None:

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from models.catalog import CardError, ModelCard, WeightFile
 
+CPU = torch.device("cpu")
+
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 
@@ -20,13 +22,13 @@ class WeightsError(CardError):
     """Weights that do not fit the card or the network; the message names the command that mends them."""
 
 
-def checked_file(card: ModelCard, folder: Path, file: WeightFile) -> Path:
+def checked_file(card: ModelCard, file: WeightFile) -> Path:
     """The path of a file whose size and SHA-256 are the card's.
 
     Raises:
         WeightsError: it is not there, or another file than the card's.
     """
-    path = folder / file.path
+    path = card.path(file.path)
     if not path.is_file():
         raise WeightsError(f"{path} is missing. {card.mending}")
     if path.stat().st_size != file.size:
@@ -38,11 +40,25 @@ def checked_file(card: ModelCard, folder: Path, file: WeightFile) -> Path:
     return path
 
 
-def load_tensors(card: ModelCard, folder: Path) -> dict[str, Tensor]:
-    """All tensors of the card's files, on the CPU, after `checked_file`."""
+def precision_on(card: ModelCard, device: torch.device) -> torch.dtype:
+    """The card's precision, where the device computes in it by itself; else float32."""
+    dtype: torch.dtype = getattr(torch, card.precision)
+    if dtype is torch.bfloat16 and not _has_bfloat16(device):
+        return torch.float32
+    return torch.float32 if dtype is torch.float16 and device.type == "cpu" else dtype
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    """Not by emulation, which is slower than float32."""
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def load_tensors(card: ModelCard, folder: str = "", device: torch.device = CPU) -> dict[str, Tensor]:
+    """All tensors of the card's safetensors files, or of those below one of its folders, after `checked_file`."""
     tensors: dict[str, Tensor] = {}
     for file in card.files:
-        tensors.update(load_file(checked_file(card, folder, file)))
+        if file.path.endswith(".safetensors") and file.path.startswith(folder):
+            tensors.update(load_file(checked_file(card, file), device=str(device)))
     return tensors
 
 

@@ -19,7 +19,10 @@ FITTING_ROOM = (sys.executable, "-P", "-m", "scripts.cli")
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
 Data = Annotated[Path | None, typer.Option(help="Folder for Redis, pictures and logs.")]
-Card = Annotated[str | None, typer.Option(help="Model card.")]
+Card = Annotated[str | None, typer.Option(help="Model card: a name that `fitting-room models` lists, or a .toml file.")]
+AcceptLicence = Annotated[
+    list[str] | None, typer.Option(help="Use this non-commercial card, or every one under this licence; repeatable.")
+]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:0 or cuda:0,1; by default every GPU, else cpu.")]
 
 
@@ -48,9 +51,9 @@ def card_of(settings: Settings) -> ModelCard:
     """The card that the settings name, its files where they say.
 
     Raises:
-        CardError: there is no such card.
+        CardError: there is no such card, or its licence is not accepted.
     """
-    return load_card(settings.card, settings.weights)
+    return load_card(settings.card, settings.weights, settings.accepted_licences)
 
 
 def uses_own_redis(settings: Settings) -> bool:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 
 from models import sampling
-from models.base import Image, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
+from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
 from models.catalog import ModelCard
+from models.flops import FlopCount, count
 from models.paperdoll.composition import Composition
-from models.paperdoll.denoising import Look, Scene, look
+from models.paperdoll.denoising import NUM_CONDITIONS, Look, Scene, look
 from models.paperdoll.framing import Frame, to_tensor
 from models.paperdoll.layers import Reading
 from models.paperdoll.networks import HEIGHT, WIDTH, Networks
@@ -57,10 +57,20 @@ class PaperDoll(TryOnFamily[Prepared, State]):
         self._networks, self._device, self.num_bytes = networks, device, num_bytes
 
     @classmethod
-    def load(cls, card: ModelCard, folder: Path, device: torch.device) -> Self:
-        return cls(
-            Networks.loaded(load_tensors(card, folder), card, device), device, sum(file.size for file in card.files)
-        )
+    def load(cls, card: ModelCard, device: torch.device, loading: Loading) -> Self:
+        num_bytes = sum(file.size for file in card.files)
+        return cls(Networks.loaded(load_tensors(card), card, device), device, num_bytes)
+
+    @classmethod
+    def count_flops(cls, card: ModelCard) -> FlopCount:
+        with torch.device("meta"):
+            networks = Networks().eval()
+            picture = torch.empty(1, 3, HEIGHT, WIDTH)
+            conditions = torch.empty(1, NUM_CONDITIONS, HEIGHT, WIDTH)
+            times = torch.empty(1)
+        encode = count(lambda: (networks.person(picture), networks.flat(picture)))
+        denoise = card.num_inference_steps * count(lambda: networks.denoiser(picture, conditions, times))
+        return FlopCount({"encode": encode, "denoise": denoise}, denoise_published=denoise)
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
         if inputs.category not in self.categories:

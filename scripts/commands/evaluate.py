@@ -25,11 +25,12 @@ def run(
     """Score a card on held-out figures and garments. The last line is one JSON object."""
     import torch
 
+    from models.base import Loading
     from models.paperdoll.evaluation import contact_sheet, evaluate
     from models.paperdoll.family import PaperDoll
 
     chosen = card_of(settings_with(card=card))
-    family = PaperDoll.load(chosen, chosen.folder, torch.device(parse_devices(device)[0]))
+    family = PaperDoll.load(chosen, torch.device(parse_devices(device)[0]), Loading())
     columns = (TextColumn("evaluate"), BarColumn(), TextColumn("{task.percentage:.0f}%"), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("evaluate", total=1.0)

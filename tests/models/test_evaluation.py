@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
+from models.base import Loading
 from models.catalog import load_card
 from models.paperdoll.evaluation import contact_sheet, evaluate
 from models.paperdoll.family import PaperDoll
@@ -14,7 +15,7 @@ from models.paperdoll.family import PaperDoll
 @pytest.fixture(scope="module")
 def family() -> PaperDoll:
     card = load_card("paperdoll")
-    return PaperDoll.load(card, card.folder, torch.device("cpu"))
+    return PaperDoll.load(card, torch.device("cpu"), Loading())
 
 
 def test_the_model_has_not_regressed(family: PaperDoll) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.base import Image, SamplingSettings, TryOnInputs, UnusableInput
+from models.base import Image, Loading, SamplingSettings, TryOnInputs, UnusableInput
 from models.catalog import load_card
 from models.paperdoll.drawings import Drawings
 from models.paperdoll.evaluation import images
@@ -16,7 +16,7 @@ SETTINGS = SamplingSettings(2, 0.0)
 @pytest.fixture(scope="module")
 def family() -> PaperDoll:
     card = load_card("paperdoll")
-    return PaperDoll.load(card, card.folder, torch.device("cpu"))
+    return PaperDoll.load(card, torch.device("cpu"), Loading())
 
 
 @pytest.fixture(scope="module")
