@@ -61,8 +61,8 @@ def _seam(fit: Fit, mask: Mask | None, box: Box, radius: int) -> Weights:
     allowed = np.zeros((ring.height, ring.width), np.bool_)
     allowed[inner] = True if mask is None else mask[box.slices] > 0
     depth = _depth(allowed, max(radius, 1))[inner]
-    weights = depth.astype(np.float32) / max(radius, 1)
-    return weights if mask is None else weights * (mask[box.slices] / np.float32(255))
+    weights: Weights = np.divide(depth, max(radius, 1), dtype=np.float32)
+    return weights if mask is None else weights * np.divide(mask[box.slices], 255, dtype=np.float32)
 
 
 def _depth(allowed: Flags, radius: int) -> npt.NDArray[np.uint16]:
