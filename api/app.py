@@ -35,7 +35,7 @@ def create_app(settings: Settings) -> FastAPI:
         ProductsError: something in the products folder cannot be used.
     """
     blobs = BlobStore.open(settings.storage_url)
-    products = Products.open(settings.products, blobs)
+    products = Products.open(settings.products, blobs, settings.categories)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

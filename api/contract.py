@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
-from inference.jobs import ErrorCode, Status
+from inference.jobs import Category, ErrorCode, Status
 
 if TYPE_CHECKING:
     from inference.jobs import Generation
@@ -67,6 +67,21 @@ class TryOn(Model):
     variant_id: VariantGid | None = Field(
         None, description="`gid://shopify/ProductVariant/{id}`; the default variant when absent."
     )
+    category: Category | None = Field(None, description="How the garment is worn; as the product says when absent.")
+    mask_image_id: str | None = Field(
+        None,
+        min_length=1,
+        max_length=512,
+        description="The `fileId` of a finished upload of the photograph's size: white where the garment may be drawn, "
+        "black where the person stays. Made by the server when absent.",
+    )
+    densepose_image_id: str | None = Field(
+        None,
+        min_length=1,
+        max_length=512,
+        description="The `fileId` of a finished upload of the photograph's size: DensePose's segmentation, in the "
+        "colours that the model was trained on. Only some models use it.",
+    )
 
 
 class BlockCode(StrEnum):
@@ -107,6 +122,7 @@ class GenerationReply(Reply):
     status: Status
     result_image_key: str | None = Field(None, description="When COMPLETED.")
     result_image_url: str | None = Field(None, description="When COMPLETED: signed, expires, new on each poll.")
+    warnings: list[str] | None = Field(None, description="What the viewer should know of the picture, if anything.")
     error_message: str | None = Field(None, description="When FAILED: a sentence for the shopper.")
     error_code: ErrorCode | None = Field(None, description="When FAILED: for programs.")
     progress: float = Field(ge=0, le=1)
@@ -121,6 +137,7 @@ class GenerationReply(Reply):
             status=generation.status,
             result_image_key=generation.result_key,
             result_image_url=result_url,
+            warnings=list(generation.warnings) or None,
             error_message=generation.error_message,
             error_code=generation.error_code,
             progress=generation.progress,

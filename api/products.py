@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from api.categories import category_of
 from api.contract import ProductGid, VariantGid
 from api.errors import BadPhoto
 from api.photos import garment_picture
 from inference.blobs import GARMENTS
+from inference.jobs import Category
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from inference.blobs import BlobStore
@@ -43,7 +45,10 @@ class Product(Entry):
     product_id: ProductGid
     title: str = Field(min_length=1)
     image: str  # a path within the folder
-    category: Literal["upper", "lower", "overall"]
+    category: Category | None = None  # told by the two that follow when absent
+    product_type: str = ""
+    tags: tuple[str, ...] = ()
+    is_worn: bool = False  # somebody wears the garment in its pictures
     variants: tuple[Variant, ...] = ()
 
     @property
@@ -61,21 +66,27 @@ class Garment:
     """What a generation needs of a product. `garment_key`: of its verified PNG in the store."""
 
     garment_key: str
-    category: str
+    category: Category
+    is_worn: bool
 
 
 class Products:
     """The products of a folder, and where the store keeps their pictures."""
 
-    def __init__(self, folder: Path, products: tuple[Product, ...], keys: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, products: tuple[Product, ...], keys: dict[str, str], mapping: Mapping[str, Category]
+    ) -> None:
         self.folder = folder
         self.all = products
         self._by_id = {product.product_id: product for product in products}
+        self._mapping = mapping
         self._keys = keys  # image path -> key in the store
 
     @classmethod
-    def open(cls, folder: Path, blobs: BlobStore) -> Products:
+    def open(cls, folder: Path, blobs: BlobStore, mapping: Mapping[str, Category] | None = None) -> Products:
         """Read `folder/products.json`, check every picture, and put those that are new into the store.
+
+        `mapping`: the category of products by their type or tags, where they do not say it themselves.
 
         Raises:
             ProductsError: something in the folder cannot be used.
@@ -83,6 +94,11 @@ class Products:
         products = _read(folder / "products.json")
         keys, problems = {}, _repeated(products)
         for product in products:
+            if category_in(product, mapping or {}) is None:
+                problems.append(
+                    f"{product.title}: how it is worn is not told. Give it a category, or map its productType or one "
+                    "of its tags to one with the setting `categories`."
+                )
             for image in product.images:
                 try:
                     keys[image] = _keep(folder, image, blobs)
@@ -90,7 +106,7 @@ class Products:
                     problems.append(f"{product.title}: the picture {image} cannot be used: {error}")
         if problems:
             raise ProductsError("\n".join(problems))
-        return cls(folder, products, keys)
+        return cls(folder, products, keys, mapping or {})
 
     async def find(self, product_id: str, variant_id: str | None) -> Garment | None:
         """The garment of a product, or of one of its own variants; None when there is no such product or variant."""
@@ -103,11 +119,22 @@ class Products:
             if variant is None:
                 return None
             image = variant.image or image
-        return Garment(self._keys[image], product.category)
+        return Garment(self._keys[image], self.category(product), product.is_worn)
+
+    def category(self, product: Product) -> Category:
+        """How one of these products is worn."""
+        category = category_in(product, self._mapping)
+        assert category is not None, "open has checked it"
+        return category
 
     def picture(self, image: str) -> Path | None:
         """The file of a product's picture; None for any other file of the folder."""
         return self.folder / image if image in self._keys else None
+
+
+def category_in(product: Product, mapping: Mapping[str, Category]) -> Category | None:
+    """How it is worn, if anything tells."""
+    return product.category or category_of(product.product_type, product.tags, mapping)
 
 
 def _read(path: Path) -> tuple[Product, ...]:

@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from api.shops import ShopSettings
+from inference.jobs import Category
 from inference.redis_url import socket_url
 
 ENV_PREFIX = "FITTING_ROOM_"
@@ -80,6 +81,13 @@ class Settings(BaseSettings):
         SAMPLES,
         description="Folder with `products.json` and the garments' pictures.",
         json_schema_extra={"shown": "the samples that ship"},
+    )
+    categories: dict[str, Category] = Field(
+        {},
+        description="How products are worn that do not say it: their type or a tag -> `upper`, `lower` or `overall`.",
+    )
+    garment_cache_gib: float = Field(
+        4, ge=0, description="Host memory in which each worker keeps what it computed of garments, in GiB."
     )
     weekly_limit: int = Field(10, ge=0, description="Generations a shopper may take in any seven days.")
     address_factor: int = Field(

@@ -22,6 +22,14 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A finished picture, and what its viewer should know about it, in sentences."""
+
+    image: Image
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class BatchPolicy:
     """At most `max_jobs` a batch; a worker that was idle waits `window_s` for company before it starts."""
 
@@ -42,7 +50,7 @@ class Generator(Protocol):
 
     def generate(
         self, batch: Batch, on_progress: Callable[[float], None], stopped: Callable[[int], bool]
-    ) -> Iterator[tuple[int, Image | GenerationError]]:
+    ) -> Iterator[tuple[int, Picture | GenerationError]]:
         """Each input's index and outcome, as soon as it is known, once each.
 
         `on_progress` is told the batch's progress (0 to 1); an input for which `stopped` says so ends at once.

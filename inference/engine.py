@@ -7,19 +7,16 @@ import logging
 import pkgutil
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
-from inference.batching import Batch, BatchPolicy, DeviceLostError, EngineError
+from inference.batching import Batch, BatchPolicy, DeviceLostError, EngineError, Picture
 from inference.jobs import ErrorCode, GenerationError
-from models.base import Loading, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
+from models.base import GarmentCache, Loading, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
 from models.catalog import FAMILIES, ModelCard
 from models.preprocess.helpers import Helpers
-
-if TYPE_CHECKING:
-    from models.base import Image
 
 GREY = 128
 CODES = {"person": ErrorCode.PHOTO_UNUSABLE, "garment": ErrorCode.GARMENT_UNUSABLE}
@@ -42,7 +39,7 @@ class Engine:
         models.weights.WeightsError: the checkpoint is not whole; the message names the command.
     """
 
-    def __init__(self, card: ModelCard, device_name: str) -> None:
+    def __init__(self, card: ModelCard, device_name: str, garment_cache: GarmentCache | None = None) -> None:
         started_at = time.monotonic()
         self._device = torch.device(device_name)
         if self._device.type == "cuda" and (self._device.index or 0) >= torch.cuda.device_count():
@@ -50,7 +47,9 @@ class Engine:
         # More than one at a time gains a CPU nothing, and makes each shopper wait for the others.
         self.policy = BatchPolicy() if self._device.type == "cuda" else BatchPolicy(max_jobs=1, window_s=0.0)
         self._settings = SamplingSettings(card.num_inference_steps, card.guidance_scale)
-        self._family = family_of(card).load(card, self._device, Loading(Helpers.load(card, self._device)))
+        self._family = family_of(card).load(
+            card, self._device, Loading(Helpers.load(card, self._device), garment_cache)
+        )
         self._warm_up(card)
         logger.info("%s is ready on %s after %.1f s", card.name, self._device, time.monotonic() - started_at)
 
@@ -64,7 +63,7 @@ class Engine:
 
     def generate(
         self, batch: Batch, on_progress: Callable[[float], None], stopped: Callable[[int], bool]
-    ) -> Iterator[tuple[int, Image | GenerationError]]:
+    ) -> Iterator[tuple[int, Picture | GenerationError]]:
         """Each input's index and its picture or error, as soon as it is known.
 
         `on_progress` is told after each step how much of the batch is done (0 to 1); between two steps, the inputs for
@@ -99,7 +98,7 @@ class Engine:
         with self._on_device():
             images = dict(zip(prepared, self._family.finish(state), strict=True))
         for index in running:
-            yield index, images[index]
+            yield index, Picture(images[index], self._family.warnings(prepared[index]))
 
     def _prepare(self, inputs: TryOnInputs) -> Any:
         if inputs.category not in self._family.categories:

@@ -70,6 +70,9 @@ class GenerationRequest:
     seed: int
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
+    mask_key: str | None = None  # as `densepose_key`: of the person photograph's size
+    densepose_key: str | None = None
+    garment_is_worn: bool = False  # somebody wears it in its picture
     webhook: bool = False  # whether its shop is to be told how it ended
 
     def __post_init__(self) -> None:
@@ -141,5 +144,6 @@ class Generation:
     progress: float  # 0 to 1
     queue_position: int | None = None  # 0 is next; None when not waiting
     result_key: str | None = None
+    warnings: tuple[str, ...] = ()  # of a COMPLETED one, in sentences
     error_code: ErrorCode | None = None
     error_message: str | None = None

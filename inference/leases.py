@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ class Ending:
     """How a claim ends: with the key of its picture, or an error; `details` are for the operator."""
 
     result_key: str | None = None
+    warnings: tuple[str, ...] = ()
     error_code: ErrorCode | None = None
     error_message: str = ""
     details: str = ""
@@ -99,6 +101,7 @@ class Leases:
         fields = _present(
             progress="1" if ending.error_code is None else None,
             result_key=ending.result_key,
+            warnings=json.dumps(ending.warnings) if ending.warnings else None,
             error_code=ending.error_code,
             error_message=ending.error_message or None,
         )

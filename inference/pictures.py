@@ -9,7 +9,9 @@ import numpy as np
 from PIL import Image as Pillow
 
 if TYPE_CHECKING:
-    from models.base import Image
+    from models.base import Image, Mask
+
+WHITE = 128
 
 
 def decode(data: bytes) -> Image:
@@ -30,3 +32,8 @@ def encode(image: Image) -> bytes:
     buffer = io.BytesIO()
     Pillow.fromarray(image).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def to_mask(image: Image) -> Mask:
+    """What is rather white than black is 255, the rest 0: a mask may have gone through JPEG."""
+    return np.where(image.mean(axis=-1) >= WHITE, 255, 0).astype(np.uint8)

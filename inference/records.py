@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from redis import Redis
@@ -69,7 +70,7 @@ def generation(generation_id: str, snapshot: Sequence[bytes | int | None]) -> Ge
     error: tuple[ErrorCode | None, str | None] = (None, None)
     if status is Status.FAILED:
         error = (ErrorCode(error_code), error_message) if error_code else UNEXPLAINED[state]
-    position = snapshot[8]
+    position, warnings = snapshot[8:10]
     return Generation(
         generation_id=generation_id,
         shop=shop or "",
@@ -79,6 +80,7 @@ def generation(generation_id: str, snapshot: Sequence[bytes | int | None]) -> Ge
         progress=1.0 if status is Status.COMPLETED else float(progress or 0),
         queue_position=position if isinstance(position, int) else None,
         result_key=result_key if status is Status.COMPLETED else None,
+        warnings=tuple(json.loads(warnings)) if isinstance(warnings, bytes) else (),
         error_code=error[0],
         error_message=error[1],
     )

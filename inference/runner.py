@@ -8,10 +8,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
 from inference import pictures
-from inference.batching import Batch, DeviceLostError, Generator
+from inference.batching import Batch, DeviceLostError, Generator, Picture
 from inference.jobs import ErrorCode, GenerationError, GenerationRequest
 from inference.leases import Claim, Ending, Leases, Verdict
 from inference.patience import patiently
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from models.base import Image
 
 NO_PHOTO = GenerationError(ErrorCode.PHOTO_UNUSABLE, "Your photograph can't be read any more. Please upload it again.")
+NO_MASK = GenerationError(ErrorCode.PHOTO_UNUSABLE, "The mask can't be read any more. Please upload it again.")
 NO_GARMENT = GenerationError(
     ErrorCode.GARMENT_UNUSABLE, "The picture of this product can't be read. Please choose another product."
 )
@@ -128,17 +127,24 @@ class Runner:
         try:
             if claim.request is None:
                 raise GenerationError(ErrorCode.INTERNAL, SENTENCE)
-            return TryOnInputs(
-                person=self._picture(claim.request.person_key, NO_PHOTO),
-                garment=self._picture(claim.request.garment_key, NO_GARMENT),
-                category=claim.request.category,
-                seed=claim.request.seed,
-            )
+            return self._inputs(claim.request)
         except GenerationError as error:
             self._conclude(claim, error)
         except Exception as error:
             self._fail(claim, error)
         return None
+
+    def _inputs(self, request: GenerationRequest) -> TryOnInputs:
+        densepose = self._picture(request.densepose_key, NO_PHOTO) if request.densepose_key else None
+        return TryOnInputs(
+            person=self._picture(request.person_key, NO_PHOTO),
+            garment=self._picture(request.garment_key, NO_GARMENT),
+            category=request.category,
+            seed=request.seed,
+            mask=pictures.to_mask(self._picture(request.mask_key, NO_MASK)) if request.mask_key else None,
+            densepose=densepose,
+            garment_is_worn=request.garment_is_worn,
+        )
 
     def _picture(self, key: str, otherwise: GenerationError) -> Image:
         try:
@@ -150,23 +156,23 @@ class Runner:
         except (OSError, ValueError, SyntaxError):
             raise otherwise from None
 
-    def _conclude(self, claim: Claim, outcome: Image | GenerationError) -> None:
+    def _conclude(self, claim: Claim, outcome: Picture | GenerationError) -> None:
         if self._pulse.verdict(claim) is Verdict.CANCEL:
             self._end(claim, CANCELLED)
-        elif isinstance(outcome, np.ndarray):
+        elif isinstance(outcome, Picture):
             self._store(claim, outcome)
         else:
             self._end(claim, Ending(error_code=outcome.code, error_message=outcome.sentence))
 
-    def _store(self, claim: Claim, image: Image) -> None:
+    def _store(self, claim: Claim, picture: Picture) -> None:
         assert claim.request is not None
         key = result_key(claim.request)
         try:
-            self._blobs.put(key, pictures.encode(image))
+            self._blobs.put(key, pictures.encode(picture.image))
         except Exception as error:
             self._fail(claim, error)
         else:
-            self._end(claim, Ending(result_key=key))
+            self._end(claim, Ending(result_key=key, warnings=picture.warnings))
 
     def _fail(self, claim: Claim, error: Exception) -> None:
         details = "".join(traceback.format_exception(error))

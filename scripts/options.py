@@ -12,9 +12,12 @@ import typer
 from api.settings import InvalidSettings, Settings, load_settings
 from inference.redis_url import socket_url
 from models.catalog import ModelCard, load_card
+from scripts.devices import num_gpus
 
 FITTING_ROOM = (sys.executable, "-P", "-m", "scripts.cli")
 """This command, for a child process. `-P`: a models.py in the current folder must not take the place of ours."""
+
+GPU_CARD = "fashn-vton-1.5"
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
@@ -27,8 +30,14 @@ Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:0 or cuda:0,1;
 
 
 def settings_with(**options: Any) -> Settings:
-    """The settings, with the command line's options over them where they were given."""
-    return load_settings(**{name: value for name, value in options.items() if value is not None})
+    """The settings, with the command line's options over them where they were given.
+
+    Where no card is named and this machine has a GPU, it is the photographic default.
+    """
+    settings = load_settings(**{name: value for name, value in options.items() if value is not None})
+    if "card" not in settings.model_fields_set and num_gpus():
+        return settings.model_copy(update={"card": GPU_CARD})
+    return settings
 
 
 def make_data_folder(settings: Settings) -> Path:

@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 from api.settings import SAMPLES
 from api.settings_table import settings_table
 from inference import pictures
-from inference.batching import Batch
+from inference.batching import Batch, Picture
 from models.base import Image, TryOnInputs
 from models.catalog import load_card
 
@@ -41,8 +41,8 @@ def draw_picture() -> Image:
         garment = pictures.decode((SAMPLES / "products" / f"{product}.png").read_bytes())
         batch = Batch([TryOnInputs(person, garment, "upper", seed=0)], None, None)
         [(_, worn)] = engine.generate(batch, lambda _: None, lambda _: False)
-        assert isinstance(worn, np.ndarray), worn
-        strips.append(np.hstack([_small(image) for image in (person, garment, worn)]))
+        assert isinstance(worn, Picture), worn
+        strips.append(np.hstack([_small(image) for image in (person, garment, worn.image)]))
     return np.hstack(strips)
 
 

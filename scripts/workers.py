@@ -11,6 +11,7 @@ from api.settings import Settings
 from inference.blobs import BlobStore, purge_personal
 from inference.supervisor import Supervisor
 from inference.webhooks import WebhookTarget
+from models.catalog import name_of
 from scripts.options import FITTING_ROOM, card_of, make_data_folder
 
 REDIS_TIMEOUT_S = 5
@@ -20,7 +21,7 @@ def worker_argvs(settings: Settings, devices: list[str], num_workers: int | None
     """A command for each worker, the devices dealt out in turn.
 
     Raises:
-        models.catalog.CardError: there is no such card.
+        models.catalog.CardError: there is no such card, or its licence is not accepted.
     """
     card_of(settings)
     count = num_workers or len(devices)
@@ -28,6 +29,7 @@ def worker_argvs(settings: Settings, devices: list[str], num_workers: int | None
         # Several processes with as many threads each as there are cores only get in each other's way.
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
     common = [*FITTING_ROOM, "worker", "--card", settings.card, "--data", str(settings.data)]
+    common += [part for name in settings.accepted_licences for part in ("--accept-licence", name)]
     return [[*common, "--device", devices[index % len(devices)]] for index in range(count)]
 
 
@@ -43,7 +45,7 @@ def supervisor(settings: Settings, argvs: list[list[str]]) -> Supervisor:
         Redis.from_url(settings.redis_url, socket_timeout=REDIS_TIMEOUT_S),
         settings.data,
         argvs,
-        [settings.card],
+        [name_of(settings.card)],
         webhooks=targets,
         purge=partial(purge_personal, BlobStore.open(settings.storage_url), settings.retention_s),
     )

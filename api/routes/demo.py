@@ -13,7 +13,7 @@ from api.contract import Reply
 from api.dependencies import ProductsDep, SettingsDep
 from api.errors import NotFound, replies
 from api.products import Product, Variant
-from models.catalog import CardError, load_card
+from models.catalog import CardError, read_card
 
 router = APIRouter(tags=["Demo"])
 
@@ -44,7 +44,7 @@ class ProductReply(Reply):
     variants: list[VariantReply]
 
     @classmethod
-    def of(cls, product: Product) -> ProductReply:
+    def of(cls, product: Product, category: str) -> ProductReply:
         def told(variant: Variant) -> VariantReply:
             image = variant.image or product.image
             return VariantReply(variant_id=variant.variant_id, title=variant.title, image=f"/products/{image}")
@@ -53,7 +53,7 @@ class ProductReply(Reply):
             product_id=product.product_id,
             title=product.title,
             image=f"/products/{product.image}",
-            category=product.category,
+            category=category,
             variants=[told(variant) for variant in product.variants],
         )
 
@@ -101,10 +101,10 @@ async def products_json(products: ProductsDep, settings: SettingsDep) -> Product
     """What can be tried on."""
     model = None
     with contextlib.suppress(CardError):  # the workers, who load it, say what is wrong
-        card = load_card(settings.card)
+        card = read_card(settings.card)
         model = ModelReply(name=card.name, title=card.title, notice=card.notice)
     return ProductsReply(
-        products=[ProductReply.of(product) for product in products.all],
+        products=[ProductReply.of(product, products.category(product)) for product in products.all],
         figures=[FigureReply(title=_title(path), image=f"/figures/{path.name}") for path in _figures(products.folder)],
         model=model,
         retention_days=settings.retention_days,

@@ -32,6 +32,7 @@ from api.shops import ShopSettings
 from api.small_body import SmallBody
 from inference.blobs import PHOTOS, check_key
 from inference.jobs import GenerationRequest, Refusal, new_generation_id
+from models.catalog import name_of
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/public", tags=["Fitting room"], route_class=SmallBody)
@@ -103,7 +104,8 @@ async def _job(shared: Services, shop: ShopSettings, shopper: Shopper, wanted: T
 
 
 async def _request(shared: Services, shop: ShopSettings, shopper: Shopper, wanted: TryOn) -> GenerationRequest:
-    await _check_photo(shared, shop, wanted.user_image_id)
+    for image_id in filter(None, (wanted.user_image_id, wanted.mask_image_id, wanted.densepose_image_id)):
+        await _check_photo(shared, shop, image_id)
     garment = await shared.products.find(wanted.product_id, wanted.variant_id)
     if garment is None:
         raise ProductNotFound
@@ -113,9 +115,12 @@ async def _request(shared: Services, shop: ShopSettings, shopper: Shopper, wante
         shopper=_name(shopper),
         person_key=wanted.user_image_id,
         garment_key=garment.garment_key,
-        category=garment.category,
-        card=shared.settings.card,
+        category=wanted.category or garment.category,
+        card=name_of(shared.settings.card),
         seed=secrets.randbelow(2**31),
+        mask_key=wanted.mask_image_id,
+        densepose_key=wanted.densepose_image_id,
+        garment_is_worn=garment.is_worn,
         webhook=shop.webhook_url is not None,
     )
 

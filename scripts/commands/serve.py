@@ -15,7 +15,17 @@ from api.settings import Settings
 from inference.redis_server import check_version
 from scripts.commands.worker import NumWorkers
 from scripts.devices import parse_devices
-from scripts.options import Card, Data, Device, Host, Port, make_data_folder, settings_with, uses_own_redis
+from scripts.options import (
+    AcceptLicence,
+    Card,
+    Data,
+    Device,
+    Host,
+    Port,
+    make_data_folder,
+    settings_with,
+    uses_own_redis,
+)
 from scripts.service import Api, OwnRedis, Part, Workers
 from scripts.signals import stop_on_signal
 from scripts.workers import supervisor, worker_argvs
@@ -31,10 +41,11 @@ def run(
     data: Data = None,
     workers: NumWorkers = None,
     card: Card = None,
+    accept_licence: AcceptLicence = None,
     device: Device = None,
 ) -> None:
     """Start the whole service on this machine; Ctrl-C ends all."""
-    asked = settings_with(host=host, port=port, data=data, card=card)
+    asked = settings_with(host=host, port=port, data=data, card=card, accepted_licences=accept_licence)
     settings = asked.model_copy(update={"port": _free_port(asked)})
     argvs = worker_argvs(settings, parse_devices(device), workers)
     stop = threading.Event()

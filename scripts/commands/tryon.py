@@ -19,7 +19,7 @@ from inference.batching import Batch
 from inference.jobs import Category, GenerationError
 from models.base import Image, TryOnInputs
 from scripts.devices import parse_devices
-from scripts.options import Card, Device, card_of, settings_with
+from scripts.options import AcceptLicence, Card, Device, card_of, settings_with
 
 Picture = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JPEG, PNG, WebP or HEIC.")]
 
@@ -29,17 +29,25 @@ def run(
     garment: Picture,
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the PNG goes.")],
     card: Card = None,
+    accept_licence: AcceptLicence = None,
     category: Annotated[Category, typer.Option(help="How the garment is worn.")] = "upper",
     seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same picture; random if not given.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps instead of the card's.")] = None,
     device: Device = None,
+    mask: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="White where the garment may be drawn.")
+    ] = None,
+    densepose: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="DensePose's segmentation of PERSON.")
+    ] = None,
+    worn: Annotated[bool, typer.Option("--worn", help="Somebody wears the garment in its picture.")] = False,
 ) -> None:
     """Dress PERSON in GARMENT. The last line is one JSON object."""
     from inference.engine import Engine
 
     if not output.parent.is_dir():
         raise typer.BadParameter(f"There is no folder {output.parent} for the picture.")
-    chosen = card_of(settings_with(card=card))
+    chosen = card_of(settings_with(card=card, accepted_licences=accept_licence))
     chosen_seed = secrets.randbelow(2**31) if seed is None else seed
     try:
         inputs = TryOnInputs(
@@ -47,6 +55,9 @@ def run(
             garment=_pixels(garment),
             category=category,
             seed=chosen_seed,
+            mask=pictures.to_mask(_pixels(mask)) if mask else None,
+            densepose=_pixels(densepose) if densepose else None,
+            garment_is_worn=worn,
         )
         started = time.perf_counter()
         engine = Engine(chosen, parse_devices(device)[0])
@@ -61,9 +72,10 @@ def run(
         raise typer.BadParameter(error.message) from error
     if isinstance(outcome, GenerationError):
         raise typer.BadParameter(outcome.sentence)
-    output.write_bytes(pictures.encode(outcome))
+    output.write_bytes(pictures.encode(outcome.image))
     seconds = {"load_s": round(loaded - started, 3), "generate_s": round(time.perf_counter() - loaded, 3)}
-    print(json.dumps({"output": str(output), "card": chosen.name, "seed": chosen_seed, **seconds}))
+    told = {"output": str(output), "card": chosen.name, "seed": chosen_seed, "warnings": outcome.warnings}
+    print(json.dumps(told | seconds))
 
 
 def _pixels(path: Path) -> Image:

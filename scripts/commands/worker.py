@@ -12,8 +12,9 @@ from api.settings import Settings
 from inference.blobs import BlobStore
 from inference.redis_server import check_version
 from inference.worker import run_worker
+from models.catalog import name_of
 from scripts.devices import parse_devices
-from scripts.options import Card, Data, Device, card_of, settings_with
+from scripts.options import AcceptLicence, Card, Data, Device, card_of, settings_with
 from scripts.signals import stop_on_signal
 from scripts.workers import supervisor, worker_argvs
 
@@ -22,11 +23,16 @@ NumWorkers = Annotated[int | None, typer.Option(min=1, help="Worker processes; o
 
 
 def run(
-    card: Card = None, device: Device = None, workers: NumWorkers = None, data: Data = None, name: Name = None
+    card: Card = None,
+    accept_licence: AcceptLicence = None,
+    device: Device = None,
+    workers: NumWorkers = None,
+    data: Data = None,
+    name: Name = None,
 ) -> None:
     """Make the pictures of one card until SIGTERM, which lets the running batches end first."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    settings = settings_with(card=card, data=data)
+    settings = settings_with(card=card, data=data, accepted_licences=accept_licence)
     check_version(settings.redis_url)
     devices = parse_devices(device)
     if name is not None:
@@ -39,6 +45,8 @@ def run(
 
 def _work(settings: Settings, device: str, name: str) -> None:
     from inference.engine import Engine  # torch: the supervisor lives without it
+    from inference.reuse import GarmentCache
 
-    engine = Engine(card_of(settings), device)
-    run_worker(settings.redis_url, name, [settings.card], engine, BlobStore.open(settings.storage_url))
+    garment_cache = GarmentCache(round(settings.garment_cache_gib * 2**30))
+    engine = Engine(card_of(settings), device, garment_cache)
+    run_worker(settings.redis_url, name, [name_of(settings.card)], engine, BlobStore.open(settings.storage_url))

@@ -89,11 +89,22 @@ def test_a_waiting_job_has_no_fields_but_those_it_has(api: Api) -> None:
     assert reply.headers["cache-control"] == "no-store"
 
 
+def test_a_mask_and_a_category_of_the_caller_go_with_the_job(api: Api, redis_url: str) -> None:
+    api.blobs.put("photos/a.example/mask.png", b"a mask")
+    reply = Shop(api).post(maskImageId="photos/a.example/mask.png", category="overall")
+    with Redis.from_url(redis_url) as redis:
+        request = json.loads(redis.hget(f"rq:job:{reply.json()['jobId']}", "request") or b"")  # type: ignore[arg-type]
+    assert (request["mask_key"], request["densepose_key"]) == ("photos/a.example/mask.png", None)
+    assert (request["category"], request["garment_is_worn"]) == ("overall", False)
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "message"),
     [
         ({"userImageId": "photos/a.example/unknown.jpg"}, 404, "User image not found"),
         ({"userImageId": "photos/b.example/me.jpg"}, 404, "User image not found"),
+        ({"maskImageId": "photos/b.example/me.jpg"}, 404, "User image not found"),
+        ({"denseposeImageId": "photos/a.example/unknown.jpg"}, 404, "User image not found"),
         ({"userImageId": "photos/a.example/../b.example/me.jpg"}, 404, "User image not found"),
         ({"userImageId": "../../secret"}, 404, "User image not found"),
         ({"userImageId": "photos/a.example/\0"}, 404, "User image not found"),

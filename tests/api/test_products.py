@@ -115,3 +115,22 @@ def test_a_mistake_is_told_by_name_at_the_start(
 def test_a_folder_without_a_list_says_what_to_do(tmp_path: Path, blobs: BlobStore) -> None:
     with pytest.raises(ProductsError, match=r"has a products\.json"):
         Products.open(tmp_path, blobs)
+
+
+async def test_a_product_s_type_tells_its_category_and_the_shop_s_mapping_what_english_does_not(
+    folder: Path, blobs: BlobStore
+) -> None:
+    untold = {name: value for name, value in SHIRT.items() if name != "category"}
+    write(folder, untold | {"productType": "Dresses"}, SKIRT | {"isWorn": True})
+    garment = await Products.open(folder, blobs).find("gid://shopify/Product/1", None)
+    worn = await Products.open(folder, blobs).find("gid://shopify/Product/2", None)
+    assert garment
+    assert worn
+    assert (garment.category, garment.is_worn, worn.category, worn.is_worn) == ("overall", False, "lower", True)
+
+    write(folder, untold | {"productType": "Kleider"})
+    with pytest.raises(ProductsError, match=r"Shirt: how it is worn is not told.*categories"):
+        Products.open(folder, blobs)
+    mapped = await Products.open(folder, blobs, {"kleider": "overall"}).find("gid://shopify/Product/1", None)
+    assert mapped
+    assert mapped.category == "overall"

@@ -91,6 +91,7 @@ class Workshop:
         for mishap in range(len(MISHAPS) + 1):
             self.blobs.put(f"garments/{mishap}.png", pictures.encode(np.full((4, 4, 3), mishap, np.uint8)))
         self.blobs.put("photos/person.png", pictures.encode(np.full((6, 5, 3), 9, np.uint8)))
+        self.blobs.put("photos/mask.png", pictures.encode(np.full((6, 5, 3), 250, np.uint8)))
         self.blobs.put("photos/broken.png", b"not a picture")
         self._seeds = itertools.count(1)
         self._names = itertools.count()
@@ -115,6 +116,7 @@ class Workshop:
         shop: str = SHOP,
         card: str = "paperdoll",
         steps: int | None = None,
+        mask: str | None = None,
         webhook: bool = False,
     ) -> str:
         """Queue a generation with what shall go wrong in it; its id."""
@@ -129,6 +131,7 @@ class Workshop:
             card=card,
             seed=next(self._seeds),
             num_inference_steps=steps,
+            mask_key=mask and f"photos/{mask}.png",
             webhook=webhook,
         )
         submission = await self.queue.submit(request, admission(shop, limit=10_000, quota=10_000))

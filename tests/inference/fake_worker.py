@@ -14,12 +14,11 @@ from pathlib import Path
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from inference.batching import Batch, BatchPolicy, DeviceLostError
+from inference.batching import Batch, BatchPolicy, DeviceLostError, Picture
 from inference.blobs import BlobStore
 from inference.jobs import ErrorCode, GenerationError
 from inference.leases import Claim, Leases
 from inference.worker import run_worker
-from models.base import Image
 
 MISHAPS = {1: "raises", 2: "unusable", 3: "device lost", 4: "hangs"}
 
@@ -33,7 +32,7 @@ class FakeGenerator:
 
     def generate(
         self, batch: Batch, on_progress: Callable[[float], None], stopped: Callable[[int], bool]
-    ) -> Iterator[tuple[int, Image | GenerationError]]:
+    ) -> Iterator[tuple[int, Picture | GenerationError]]:
         mishaps = [MISHAPS.get(int(inputs.garment[0, 0, 0])) for inputs in batch.inputs]
         running = []
         for index, mishap in enumerate(mishaps):
@@ -55,7 +54,8 @@ class FakeGenerator:
         for index in running:
             picture = batch.inputs[index].person.copy()
             picture[0, 0] = [batch.inputs[index].seed % 256, batch.inputs[index].seed // 256 % 256, 0]
-            yield index, picture
+            masked = batch.inputs[index].mask is not None
+            yield index, Picture(picture, ("The mask was yours.",) if masked else ())
 
     def _mishap(self, mishaps: list[str | None]) -> None:
         if "raises" in mishaps:

@@ -39,6 +39,16 @@ async def test_a_job_becomes_the_picture_under_its_result_key(workshop: Workshop
     assert workshop.taken() == (1, 1)
 
 
+async def test_a_mask_reaches_the_model_and_its_warnings_come_back_with_the_picture(workshop: Workshop) -> None:
+    masked, plain = await workshop.submit(mask="mask"), await workshop.submit()
+    unreadable = await workshop.submit(mask="broken")
+    workshop.start()
+    states = await workshop.until_final(masked, plain, unreadable)
+    assert [state.warnings for state in states] == [("The mask was yours.",), (), ()]
+    assert states[2].error_code is ErrorCode.PHOTO_UNUSABLE
+    assert "mask" in states[2].error_message
+
+
 async def test_compatible_jobs_share_a_batch_and_others_wait_their_turn(workshop: Workshop) -> None:
     few = [await workshop.submit(steps=4) for _ in range(2)]
     other = await workshop.submit(steps=8)
