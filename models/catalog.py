@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
+
+from models.fields import filled
 
 CARDS_FOLDER = Path(__file__).parent / "cards"
 
@@ -57,6 +60,15 @@ class WeightFile:
     repository: str = ""
     revision: str = ""
     source: str = ""  # its path in the repository; `path` when empty
+
+    def __post_init__(self) -> None:
+        if PurePosixPath(self.path).is_absolute() or ".." in PurePosixPath(self.path).parts:
+            raise ValueError(f"files.path must lie below the card's folder, not {self.path!r}")
+
+    @property
+    def is_converted(self) -> bool:
+        """Whether it lies on the hub in another format; `size` and `sha256` are then those of the hub's file."""
+        return bool(self.source) and PurePosixPath(self.source).suffix != PurePosixPath(self.path).suffix
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +135,7 @@ class ModelCard:
     optional_helpers: tuple[ModelCard, ...] = ()  # those whose licence is accepted, fetched or not
     notice: str = ""  # shown beside every picture, in a sentence for shoppers
     folder: Path = field(default_factory=Path)  # where the files lie
+    given: str = ""  # what names it on the command line, when that is not its name but its file
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES and self.family not in HELPERS:
@@ -154,7 +167,7 @@ class ModelCard:
     def mending(self) -> str:
         """What to do when the files are missing or damaged."""
         if not self.is_shipped:
-            return f"Fetch them with: fitting-room fetch {self.name}"
+            return f"Fetch what is missing with: fitting-room fetch {shlex.quote(self.given or self.name)}"
         if self.folder.is_relative_to(CARDS_FOLDER.parent):
             return f"Restore them with: git checkout -- {self.folder}"
         return f"Copy the files of {self.name} into {self.folder} again."
@@ -236,26 +249,40 @@ def _is_path(card: str) -> bool:
 
 
 def _parsed(path: Path, table: Mapping[str, Any], weights: Path | None, accepted: frozenset[str]) -> ModelCard:
-    """A card from its TOML table; unknown and missing fields are `TypeError`s that name them."""
+    """A card from its TOML table; fields that are unknown, missing or of another type are `ValueError`s naming them."""
     fields = dict(table)
-    licence = dict(fields.pop("licence"))
+    if not fields.get("files"):
+        raise ValueError("files is missing: each is a [[files]] table")
+    licence = dict(fields.pop("licence", {}))
     licence["restricted"] = tuple(licence.get("restricted", ()))
-    helpers = [read_card(name, weights, accepted) for name in fields.pop("helpers", ())]
-    optional = [read_card(name, weights, accepted) for name in fields.pop("optional_helpers", ())]
+    helpers, optional = (
+        [read_card(_beside(path, name), weights, accepted) for name in fields.pop(key, ())]
+        for key in ("helpers", "optional_helpers")
+    )
     own_folder = fields.pop("folder", None)
     folder = (path.parent / own_folder).resolve() if own_folder else None
     fetched = (weights or Path("weights")) / path.stem
-    return ModelCard(
-        name=path.stem,
-        licence=Licence(**licence),
-        files=tuple(WeightFile(**entry) for entry in fields.pop("files")),
-        loras=tuple(Lora(**entry) for entry in fields.pop("loras", ())),
-        categories=tuple(fields.pop("categories", ())),
-        needs=tuple(fields.pop("needs", ())),
-        network=MappingProxyType(dict(fields.pop("network", {}))),
-        prompts=MappingProxyType(dict(fields.pop("prompts", {}))),
-        helpers=tuple(helpers),
-        optional_helpers=tuple(card for card in optional if is_accepted(card, accepted)),
-        folder=fetched if folder is None or fetched.is_dir() else folder,
-        **fields,
+    for key in ("categories", "needs"):
+        fields[key] = tuple(fields.get(key, ()))
+    for key in ("network", "prompts"):
+        fields[key] = MappingProxyType(dict(fields.get(key, {})))
+    return filled(
+        ModelCard,
+        "",
+        fields
+        | {
+            "name": path.stem,
+            "licence": filled(Licence, "licence.", licence),
+            "files": tuple(filled(WeightFile, "files.", entry) for entry in fields.get("files", ())),
+            "loras": tuple(filled(Lora, "loras.", entry) for entry in fields.get("loras", ())),
+            "helpers": tuple(helpers),
+            "optional_helpers": tuple(card for card in optional if is_accepted(card, accepted)),
+            "folder": fetched if folder is None or fetched.is_dir() else folder,
+            "given": "" if path.parent == CARDS_FOLDER else str(path),
+        },
     )
+
+
+def _beside(path: Path, name: str) -> str:
+    """A helper that is named by a file lies beside the card that names it."""
+    return str(path.parent / Path(name).expanduser()) if _is_path(name) else name

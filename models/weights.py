@@ -1,43 +1,24 @@
-"""Card and folder to loaded networks: files checked by size and hash, keys checked by name, no weight drawn twice."""
+"""Checked files to loaded networks: mapped, cast one tensor at a time, fitted key by key, no weight drawn twice."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import torch
-from safetensors.torch import load_file
+from accelerate import init_empty_weights
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from models.catalog import CardError, ModelCard, WeightFile
+from models.catalog import ModelCard
+from models.checking import WeightsError, checked_file
+
+__all__ = ["WeightsError", "build_network", "checked_file", "load_tensors", "precision_on"]
 
 CPU = torch.device("cpu")
+NUM_NAMED = 5  # keys in a message
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
-
-
-class WeightsError(CardError):
-    """Weights that do not fit the card or the network; the message names the command that mends them."""
-
-
-def checked_file(card: ModelCard, file: WeightFile) -> Path:
-    """The path of a file whose size and SHA-256 are the card's.
-
-    Raises:
-        WeightsError: it is not there, or another file than the card's.
-    """
-    path = card.path(file.path)
-    if not path.is_file():
-        raise WeightsError(f"{path} is missing. {card.mending}")
-    if path.stat().st_size != file.size:
-        raise WeightsError(f"{path} has {path.stat().st_size} bytes, the card says {file.size}. {card.mending}")
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    if digest != file.sha256:
-        raise WeightsError(f"{path} has another SHA-256 than the card says. {card.mending}")
-    return path
 
 
 def precision_on(card: ModelCard, device: torch.device) -> torch.dtype:
@@ -54,30 +35,78 @@ def _has_bfloat16(device: torch.device) -> bool:
 
 
 def load_tensors(card: ModelCard, folder: str = "", device: torch.device = CPU) -> dict[str, Tensor]:
-    """All tensors of the card's safetensors files, or of those below one of its folders, after `checked_file`."""
+    """All tensors of the card's safetensors files, or of those below one of its folders, after `checked_file`.
+
+    On the CPU they are views of the mapped files: nothing is read before it is used, and what is read is the
+    kernel's to drop. Give another `device` only to what is kept in the file's own dtype; `build_network` takes
+    mapped tensors to the device one by one, and has each there in one dtype only.
+
+    Raises:
+        WeightsError: a file is missing, damaged or not safetensors, or two of them have the same key.
+    """
     tensors: dict[str, Tensor] = {}
     for file in card.files:
-        if file.path.endswith(".safetensors") and file.path.startswith(folder):
-            tensors.update(load_file(checked_file(card, file), device=str(device)))
+        if not file.path.endswith(".safetensors") or not file.path.startswith(folder):
+            continue
+        path = checked_file(card, file)
+        try:
+            with safe_open(path, framework="pt", device=str(device)) as mapped:
+                read = {key: mapped.get_tensor(key) for key in mapped.keys()}  # noqa: SIM118 - not a dict
+        except SafetensorError as error:
+            raise WeightsError(f"{path} is no safetensors file: {error}. {card.mending}") from error
+        if twice := sorted(set(tensors) & set(read)):
+            raise WeightsError(f"Several files of {card.name} have {_named(twice)}. {card.mending}")
+        tensors.update(read)
     return tensors
 
 
 def build_network(
-    make: Callable[[], NetworkT], tensors: dict[str, Tensor], card: ModelCard, device: torch.device, dtype: torch.dtype
+    make: Callable[[], NetworkT],
+    tensors: Mapping[str, Tensor],
+    card: ModelCard,
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> NetworkT:
-    """`make()` on the meta device, filled with `tensors` strictly, ready to infer.
+    """`make()`, filled with `tensors` strictly and without drawing its own weights; on `device`, ready to infer.
+
+    Parameters are made on the meta device. Buffers are made really, as a network computes some of them itself and
+    keeps them out of its checkpoint (the frequencies of rotary embeddings); those stay in the dtype they were made in.
+    Tensors of whole numbers keep their dtype.
 
     Raises:
-        WeightsError: keys are missing or unexpected; they are named.
+        WeightsError: keys are missing or unexpected, or a tensor has another shape; they are named.
     """
-    with torch.device("meta"):
+    with init_empty_weights(include_buffers=False):
         network = make()
-    wanted = set(network.state_dict())
-    missing, unexpected = sorted(wanted - set(tensors)), sorted(set(tensors) - wanted)
-    if missing or unexpected:
-        raise WeightsError(
-            f"The weights of {card.name} do not fit its network: missing {missing[:5]} ({len(missing)}), "
-            f"unexpected {unexpected[:5]} ({len(unexpected)}). {card.mending}"
-        )
-    network.load_state_dict({key: value.to(device, dtype) for key, value in tensors.items()}, assign=True)
+    _check_fit(network.state_dict(), tensors, card)
+    network.load_state_dict({key: _placed(value, device, dtype) for key, value in tensors.items()}, assign=True)
+    network = network.to(device)
+    left = [name for name, value in (*network.named_parameters(), *network.named_buffers()) if value.is_meta]
+    assert not left, f"{card.name} has no values for {_named(left)}"
     return network.eval().requires_grad_(False)
+
+
+def _placed(tensor: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """To the device as it lies in the file, and cast there."""
+    placed = tensor.to(device)
+    return placed.to(dtype) if placed.is_floating_point() else placed
+
+
+def _check_fit(wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], card: ModelCard) -> None:
+    shapes = [
+        f"{key} {tuple(tensors[key].shape)} instead of {tuple(value.shape)}"
+        for key, value in wanted.items()
+        if key in tensors and tensors[key].shape != value.shape
+    ]
+    problems = {
+        "missing": sorted(set(wanted) - set(tensors)),
+        "unexpected": sorted(set(tensors) - set(wanted)),
+        "of another shape": shapes,
+    }
+    if told := [f"{problem} {_named(names)}" for problem, names in problems.items() if names]:
+        raise WeightsError(f"The weights of {card.name} do not fit its network: {'; '.join(told)}. {card.mending}")
+
+
+def _named(keys: list[str]) -> str:
+    more = len(keys) - NUM_NAMED
+    return ", ".join(keys[:NUM_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -32,7 +32,7 @@ def test_weights_fill_the_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "named"), [(["weight"], "missing ['bias']"), (["weight", "bias", "extra"], "unexpected ['extra']")]
+    ("keys", "named"), [(["weight"], "missing bias"), (["weight", "bias", "extra"], "unexpected extra")]
 )
 def test_keys_that_do_not_fit_are_named_with_the_mending_command(tmp_path: Path, keys: list[str], named: str) -> None:
     card = card_of(tmp_path, {key: torch.zeros(2, 3) if key == "weight" else torch.zeros(2) for key in keys})
