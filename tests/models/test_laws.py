@@ -1,0 +1,244 @@
+"""What holds for every family, on small random weights of its published layout."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from inference.engine import family_of
+from inference.reuse import GarmentCache
+from models.base import Image, Loading, Mask, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
+from models.catalog import FAMILIES, ModelCard, WeightFile, card_names, read_card
+from models.weights import WeightsError
+
+CPU = torch.device("cpu")
+CHECKPOINTS = ("paperdoll", "fashn_vton", "catvton", "leffa", "flux2_klein", "qwen_edit")
+H, W = 150, 110  # of photographs; no model's canvas
+NUM_STEPS = 2
+DETAIL = 12  # pixels of a random picture's squares
+TOLERANCE = 2  # of 255: the order of a sum depends on the batch
+SHARE_BEYOND = 1e-3  # of the pixels: where a sum decides to which side of an edge a pixel belongs
+
+Family = TryOnFamily[Any, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A small checkpoint, and its family loaded without a garment cache."""
+
+    card: ModelCard
+    family: Family
+    person: Callable[[int, int, int], Image]
+    garment: Callable[[int, int, int], Image]
+
+    def inputs(self, seed: int, *, person: int = 1, garment: int = 2, size: tuple[int, int] = (H, W)) -> TryOnInputs:
+        return TryOnInputs(
+            person=self.person(person, *size),
+            garment=self.garment(garment, 130, 120),
+            category=self.card.categories[seed % len(self.card.categories)],
+            seed=seed,
+            mask=middle(*size) if "mask" in self.card.needs else None,
+            densepose=picture(3, *size) if "densepose" in self.card.needs else None,
+        )
+
+    def run(self, *batch: TryOnInputs, family: Family | None = None) -> list[Image]:
+        """The pictures after two steps, by this family or another."""
+        family = family or self.family
+        state = family.begin([family.prepare(inputs) for inputs in batch], self.settings)
+        for _ in range(NUM_STEPS):
+            family.step(state)
+        return family.finish(state)
+
+    @property
+    def settings(self) -> SamplingSettings:
+        return SamplingSettings(NUM_STEPS, self.card.guidance_scale)
+
+
+@pytest.fixture(scope="module", params=CHECKPOINTS)
+def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    module = importlib.import_module(f"checkpoints.{request.param}")
+    card = module.small_card(tmp_path_factory.mktemp(request.param))
+    return Subject(card, loaded(card), getattr(module, "person", picture), getattr(module, "garment", picture))
+
+
+def loaded(card: ModelCard, cache: GarmentCache | None = None) -> Family:
+    return family_of(card).load(card, CPU, Loading(garment_cache=cache))
+
+
+def picture(seed: int, height: int = H, width: int = W) -> Image:
+    """Random squares, so that resizing keeps something of them."""
+    squares = np.random.default_rng(seed).integers(0, 256, (height // DETAIL + 1, width // DETAIL + 1, 3), np.uint8)
+    return np.kron(squares, np.ones((DETAIL, DETAIL, 1), np.uint8))[:height, :width].copy()
+
+
+def middle(height: int = H, width: int = W) -> Mask:
+    """A mask of the middle of a photograph."""
+    mask = np.zeros((height, width), np.uint8)
+    mask[height // 4 : 3 * height // 4, width // 4 : 3 * width // 4] = 255
+    return mask
+
+
+def agree(ones: list[Image], others: list[Image]) -> bool:
+    beyond = [np.abs(one.astype(int) - other).max(-1) > TOLERANCE for one, other in zip(ones, others, strict=True)]
+    return max(float(each.mean()) for each in beyond) <= SHARE_BEYOND
+
+
+def test_the_same_seed_makes_the_same_picture(subject: Subject) -> None:
+    one, again = (subject.run(subject.inputs(7))[0] for _ in range(2))
+    assert np.array_equal(one, again)
+
+
+def test_another_seed_makes_another_picture(subject: Subject) -> None:
+    inputs = subject.inputs(7)
+    one, other = (subject.run(dataclasses.replace(inputs, seed=seed))[0] for seed in (7, 8))
+    assert not np.array_equal(one, other)
+
+
+def test_another_garment_makes_another_picture(subject: Subject) -> None:
+    one, other = (subject.run(subject.inputs(7, garment=g))[0] for g in (2, 5))
+    assert not np.array_equal(one, other)
+
+
+def test_a_batch_equals_its_singles(subject: Subject) -> None:
+    batch = [subject.inputs(seed, person=seed + 10, garment=seed + 20) for seed in range(3)]
+    together = subject.run(*batch)
+    alone = [subject.run(inputs)[0] for inputs in batch]
+    assert agree(together, alone)
+
+
+def test_photographs_of_different_shapes_share_a_batch(subject: Subject) -> None:
+    batch = [subject.inputs(1), subject.inputs(2, size=(2 * H, W)), subject.inputs(3)]
+    together = subject.run(*batch)
+    assert [image.shape for image in together] == [inputs.person.shape for inputs in batch]
+    alone = [subject.run(inputs)[0] for inputs in batch]
+    assert agree(together, alone)
+
+
+def test_a_picture_is_of_its_photograph_s_size_and_type(subject: Subject) -> None:
+    inputs = subject.inputs(7, size=(203, 171))
+    image = subject.run(inputs)[0]
+    assert (image.shape, image.dtype) == ((203, 171, 3), np.uint8)
+
+
+def test_what_lies_outside_the_mask_is_the_photograph_s_byte_for_byte(subject: Subject) -> None:
+    if "mask" not in subject.card.needs:
+        pytest.skip("it needs no mask")
+    inputs = subject.inputs(7)
+    assert inputs.mask is not None
+    image = subject.run(inputs)[0]
+    assert np.array_equal(image[inputs.mask == 0], inputs.person[inputs.mask == 0])
+    assert not np.array_equal(image, inputs.person)
+
+
+def test_the_inputs_stay_as_they_were(subject: Subject) -> None:
+    inputs = subject.inputs(7)
+    pictures = [array for array in (inputs.person, inputs.garment, inputs.mask, inputs.densepose) if array is not None]
+    before = [array.copy() for array in pictures]
+    subject.run(inputs)
+    assert all(np.array_equal(array, kept) for array, kept in zip(pictures, before, strict=True))
+
+
+def test_a_batch_can_be_left_between_two_steps(subject: Subject) -> None:
+    inputs = subject.inputs(7)
+    expected = subject.run(inputs)[0]
+    left = subject.family.begin([subject.family.prepare(subject.inputs(8))], subject.settings)
+    subject.family.step(left)
+    del left
+    assert np.array_equal(subject.run(inputs)[0], expected)
+
+
+def test_two_batches_can_be_under_way_at_once(subject: Subject) -> None:
+    family = subject.family
+    batches = [subject.inputs(7), subject.inputs(8, person=11, garment=12)]
+    expected = [subject.run(inputs)[0] for inputs in batches]
+    states = [family.begin([family.prepare(inputs)], subject.settings) for inputs in batches]
+    for _ in range(NUM_STEPS):
+        for state in states:
+            family.step(state)
+    assert [np.array_equal(family.finish(s)[0], image) for s, image in zip(states, expected, strict=True)] == [True] * 2
+
+
+def test_a_kept_garment_makes_the_same_picture(subject: Subject) -> None:
+    cache = GarmentCache(2**30)
+    family = loaded(subject.card, cache)
+    persons = [subject.inputs(6, person=person) for person in (31, 32)]
+    without = [subject.run(inputs)[0] for inputs in persons]
+    miss, hit = (subject.run(inputs, family=family)[0] for inputs in persons)
+    assert np.array_equal(miss, without[0])
+    assert np.array_equal(hit, without[1])
+    kept = len(cache)
+    subject.run(subject.inputs(6, garment=33), family=family)
+    assert len(cache) > kept or kept == 0, "another garment is another entry"
+
+
+def test_a_cache_that_keeps_nothing_does_no_harm(subject: Subject) -> None:
+    inputs = subject.inputs(7)
+    image = subject.run(inputs, family=loaded(subject.card, GarmentCache(0)))[0]
+    assert np.array_equal(image, subject.run(inputs)[0])
+
+
+def test_a_garment_worn_otherwise_than_the_card_knows_is_a_value_error(subject: Subject) -> None:
+    for category in sorted({"sideways", "upper", "lower", "overall"} - set(subject.card.categories)):
+        with pytest.raises(UnusableInput) as caught:
+            subject.family.prepare(dataclasses.replace(subject.inputs(7), category=category))
+        assert isinstance(caught.value, ValueError)
+        assert caught.value.which == "garment"
+
+
+def test_a_mask_of_another_size_is_refused_in_a_sentence(subject: Subject) -> None:
+    inputs = dataclasses.replace(subject.inputs(7), mask=middle(H + 1))
+    if "mask" not in subject.card.needs:
+        pytest.skip("it needs no mask")
+    with pytest.raises(UnusableInput, match="mask"):
+        subject.family.prepare(inputs)
+
+
+def weight_files(card: ModelCard) -> list[WeightFile]:
+    return [file for file in card.files if file.path.endswith(".safetensors")]
+
+
+def with_changed_keys(card: ModelCard, file: WeightFile, folder: Path, rename: Callable[[str], str]) -> ModelCard:
+    """A copy of the card, in one of whose files the first key has another name, and whose card says so."""
+    for each in card.files:
+        target = folder / each.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(card.path(each.path).read_bytes())
+    tensors = load_file(card.path(file.path))
+    first = sorted(tensors)[0]
+    save_file({rename(key) if key == first else key: tensor for key, tensor in tensors.items()}, folder / file.path)
+    size = (folder / file.path).stat().st_size
+    changed = dataclasses.replace(file, size=size, sha256="")
+    files = tuple(changed if each is file else each for each in card.files)
+    return dataclasses.replace(card, folder=folder, files=files)
+
+
+def test_one_renamed_key_in_any_file_is_refused_by_name(subject: Subject, tmp_path: Path) -> None:
+    for number, file in enumerate(weight_files(subject.card)):
+        card = with_changed_keys(subject.card, file, tmp_path / str(number), lambda key: f"{key}_renamed")
+        with pytest.raises(WeightsError, match=r"_renamed|missing"):
+            loaded(card)
+
+
+@pytest.mark.parametrize("name", [name for name in card_names() if not read_card(name).is_helper])
+def test_a_card_s_tflop_are_those_that_are_counted(name: str) -> None:
+    card = read_card(name)
+    counted = family_of(card).count_flops(card)
+    assert counted.total == pytest.approx(card.tflop_per_picture, rel=0.01)
+    assert counted.parts["denoise"] <= counted.denoise_published
+    if counted.denoise_garment_cached is not None:
+        assert counted.denoise_garment_cached < counted.parts["denoise"]
+
+
+def test_every_family_is_held_to_the_laws() -> None:
+    held = {importlib.import_module(f"checkpoints.{name}").small_card for name in CHECKPOINTS}
+    assert len(held) == len(CHECKPOINTS)
+    families = {"sd_inpaint" if name in ("catvton", "leffa") else name for name in CHECKPOINTS}
+    assert families == set(FAMILIES)
