@@ -44,7 +44,7 @@ function tell({ status, progress, queuePosition }) {
   $("progress-words").textContent = status === "PENDING" ? ahead : `Dressing ${who} · ${percent} %`;
 }
 
-async function show({ status, resultImageUrl, errorCode, errorMessage }) {
+async function show({ status, resultImageUrl, warnings, errorCode, errorMessage }) {
   if (status === "FAILED" && errorCode !== "CANCELLED") {
     throw new api.Refused(errorMessage);
   }
@@ -58,7 +58,7 @@ async function show({ status, resultImageUrl, errorCode, errorMessage }) {
   $("after").hidden = false;
   $("download").href = resultImageUrl;
   enter("done");
-  say("Your picture is ready. Slide to compare.");
+  say(["Your picture is ready. Slide to compare.", ...(warnings ?? [])].join(" "));
   $("split").focus({ preventScroll: true });
 }
 

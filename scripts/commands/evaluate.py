@@ -10,12 +10,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from models.catalog import CardError
 from scripts.devices import parse_devices
-from scripts.options import Card, Device, card_of, settings_with
+from scripts.options import Device, card_of, settings_with
 
 
 def run(
-    card: Card = None,
+    card: Annotated[str, typer.Option(help="A card of the paper doll's family, by name or .toml file.")] = "paperdoll",
     device: Device = None,
     seen: Annotated[int, typer.Option(min=1, help="Held-out figures in patterns of the training kinds.")] = 200,
     unseen: Annotated[int, typer.Option(min=1, help="Held-out figures in patterns never trained on.")] = 100,
@@ -30,6 +31,8 @@ def run(
     from models.paperdoll.family import PaperDoll
 
     chosen = card_of(settings_with(card=card))
+    if chosen.family != "paperdoll":
+        raise CardError(f"The held-out pictures are drawn for the paper doll; {chosen.name} cannot be scored on them.")
     family = PaperDoll.load(chosen, torch.device(parse_devices(device)[0]), Loading())
     columns = (TextColumn("evaluate"), BarColumn(), TextColumn("{task.percentage:.0f}%"), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:

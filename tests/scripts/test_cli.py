@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scripts.devices import parse_devices
-from scripts.options import FITTING_ROOM
+from scripts.options import FITTING_ROOM, GPU_CARD, settings_with
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +24,7 @@ def fitting_room(*words: str, **variables: str) -> subprocess.CompletedProcess[s
         text=True,
         check=False,
         cwd=ROOT,
-        env=environment | variables,
+        env=environment | {"FITTING_ROOM_CARD": "paperdoll"} | variables,
     )
 
 
@@ -34,7 +34,7 @@ def test_the_command_line_starts_without_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
-@pytest.mark.parametrize("command", ["serve", "api", "worker", "tryon", "evaluate", "doctor"])
+@pytest.mark.parametrize("command", ["serve", "api", "worker", "tryon", "evaluate", "flops", "parity", "doctor"])
 def test_every_command_explains_itself(command: str) -> None:
     said = fitting_room(command, "--help")
     assert said.returncode == 0
@@ -109,14 +109,30 @@ def test_a_module_in_the_current_folder_takes_no_ones_place(tmp_path: Path) -> N
 def test_the_default_is_every_gpu_that_is_visible(
     listed: int, visible: str | None, devices: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    driver = tmp_path / "nvidia-smi"
-    driver.write_text("#!/bin/sh\n" + "".join(f"echo 'GPU {index}: a card'\n" for index in range(listed)))
-    driver.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    pretend_gpus(listed, tmp_path, monkeypatch)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert parse_devices(None) == devices
+
+
+def pretend_gpus(count: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver that lists this many."""
+    driver = folder / "nvidia-smi"
+    driver.write_text("#!/bin/sh\n" + "".join(f"echo 'GPU {index}: a card'\n" for index in range(count)))
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+def test_the_default_card_is_photographic_where_there_is_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FITTING_ROOM_CARD", raising=False)
+    pretend_gpus(0, tmp_path, monkeypatch)
+    assert settings_with().card == "paperdoll"
+    pretend_gpus(1, tmp_path, monkeypatch)
+    assert settings_with().card == GPU_CARD
+    assert settings_with(card="paperdoll").card == "paperdoll"
+    monkeypatch.setenv("FITTING_ROOM_CARD", "leffa-vitonhd")
+    assert settings_with().card == "leffa-vitonhd"
 
 
 @pytest.mark.parametrize(

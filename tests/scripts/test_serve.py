@@ -51,7 +51,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     data = tmp_path_factory.mktemp("a folder")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("FITTING_ROOM", "REDIS"))}
     process = subprocess.Popen(
-        [sys.executable, "-m", "scripts.cli", "serve", "--port", "0", "--data", str(data), "--device", "cpu"],
+        [sys.executable, "-m", "scripts.cli", "serve", "--port", "0", "--data", str(data), "--device", "cpu"]
+        + ["--card", "paperdoll"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
