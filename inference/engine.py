@@ -18,7 +18,7 @@ from models.base import GarmentCache, Loading, SamplingSettings, TryOnFamily, Tr
 from models.catalog import FAMILIES, ModelCard
 from models.preprocess.helpers import Helpers
 
-GREY = 128
+GREY, WHITE = 128, 255
 CODES = {"person": ErrorCode.PHOTO_UNUSABLE, "garment": ErrorCode.GARMENT_UNUSABLE}
 WORN = {"upper": "on the upper body", "lower": "on the legs", "overall": "on the whole body"}
 
@@ -56,7 +56,9 @@ class Engine:
     def _warm_up(self, card: ModelCard) -> None:
         """Make one grey picture in one step, so that the first shopper does not wait for what is built lazily."""
         grey = np.full((card.height, card.width, 3), GREY, np.uint8)
-        batch = Batch([TryOnInputs(grey, grey, card.categories[0], seed=0)], num_inference_steps=1, guidance_scale=None)
+        mask = np.full((card.height, card.width), WHITE, np.uint8)
+        inputs = TryOnInputs(grey, grey, card.categories[0], seed=0, mask=mask, densepose=grey)
+        batch = Batch([inputs], num_inference_steps=1, guidance_scale=None)
         for _, outcome in self.generate(batch, lambda fraction: None, lambda index: False):
             if isinstance(outcome, GenerationError):
                 logger.info("no warm-up: the family wants a real picture")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import threading
 import time
@@ -13,7 +14,7 @@ from api.settings import Settings
 from inference.children import end, spawn
 from inference.redis_server import RedisServer
 from inference.supervisor import Supervisor
-from scripts.options import FITTING_ROOM
+from scripts.options import FITTING_ROOM, card_of
 
 STOPPED_WITHIN_S = 15.0
 PAUSE_S = 1.0
@@ -54,6 +55,26 @@ class OwnRedis:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._server.stop()
+
+
+def fetch_weights(settings: Settings) -> None:
+    """Bring the card's weights to this machine if they are not here, in a process that shows how far it is.
+
+    Raises:
+        models.catalog.CardError: there is no such card, or its licence is not accepted.
+        ServiceError: they could not be had; that process has said why.
+    """
+    card = card_of(settings)
+    if all(one.is_fetched for one in (card, *card.helpers)):
+        return
+    licences = [part for name in settings.accepted_licences for part in ("--accept-licence", name)]
+    fetching = subprocess.run(
+        [*FITTING_ROOM, "fetch", settings.card, *licences],
+        env=os.environ | {"FITTING_ROOM_WEIGHTS": str(settings.weights)},
+        check=False,
+    )
+    if fetching.returncode:
+        raise ServiceError(f"The weights of {card.name} are not here. Run scripts/serve again, or another --card.")
 
 
 class Api:

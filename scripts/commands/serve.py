@@ -26,7 +26,7 @@ from scripts.options import (
     settings_with,
     uses_own_redis,
 )
-from scripts.service import Api, OwnRedis, Part, Workers
+from scripts.service import Api, OwnRedis, Part, Workers, fetch_weights
 from scripts.signals import stop_on_signal
 from scripts.workers import supervisor, worker_argvs
 
@@ -47,6 +47,7 @@ def run(
     """Start the whole service on this machine; Ctrl-C ends all."""
     asked = settings_with(host=host, port=port, data=data, card=card, accepted_licences=accept_licence)
     settings = asked.model_copy(update={"port": _free_port(asked)})
+    fetch_weights(settings)
     argvs = worker_argvs(settings, parse_devices(device), workers)
     stop = threading.Event()
     stop_on_signal(stop)
