@@ -1,0 +1,133 @@
+"""FASHN VTON as a try-on family: photographs on one canvas, denoised as pixels, and back in the photograph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
+from models.catalog import CardError, ModelCard
+from models.fashn_vton.config import NetworkConfig
+from models.fashn_vton.denoising import Conditions, Walk
+from models.fashn_vton.flops import counted
+from models.fashn_vton.network import TryOnNetwork
+from models.fashn_vton.pictures import PosedPicture, Preparation, Prepared
+from models.fashn_vton.rotation import wide
+from models.fashn_vton.sampling import Sampling
+from models.flops import FlopCount
+from models.preprocess.compositing import restore
+from models.preprocess.helpers import Helpers
+from models.preprocess.masks import checked_mask
+from models.sampling import job_noise
+from models.weights import build_network, load_tensors, precision_on
+
+CLASSES = {"upper": 1, "lower": 2, "overall": 3}
+"""Category -> the network's; 0 is none of them."""
+
+NUM_UNGUIDED = 1  # last steps, as published
+
+
+@dataclass(slots=True)
+class State:
+    """A batch under way."""
+
+    prepared: Sequence[Prepared]
+    walk: Walk
+
+
+class FashnVton(TryOnFamily[Prepared, State]):
+    """Try-on in pixel space, without a parser. Its guidance scales 0 and 1 are both no guidance."""
+
+    categories: ClassVar[frozenset[str]] = frozenset(CLASSES)
+
+    def __init__(
+        self, network: TryOnNetwork, preparation: Preparation, device: torch.device, *, exact_savings: bool
+    ) -> None:
+        self._network, self._device, self._exact_savings = network, device, exact_savings
+        self._dtype = network.x_embedder.bias.dtype
+        self._preparation = preparation
+
+    @classmethod
+    def load(cls, card: ModelCard, device: torch.device, loading: Loading) -> Self:
+        config = network_config(card)
+        network = build_network(
+            lambda: TryOnNetwork(config), load_tensors(card), card, device, precision_on(card, device)
+        )
+        preparation = Preparation(card.height, card.width, loading.helpers or Helpers(), loading.garment_cache)
+        return cls(network, preparation, device, exact_savings=loading.exact_savings)
+
+    @classmethod
+    def count_flops(cls, card: ModelCard) -> FlopCount:
+        config = network_config(card)
+        settings = SamplingSettings(card.num_inference_steps, card.guidance_scale)
+        return counted(config, card.height, card.width, sampling_of(settings, config))
+
+    def prepare(self, inputs: TryOnInputs) -> Prepared:
+        if inputs.category not in self.categories:
+            raise UnusableInput("garment", f"This model knows no garment that is worn {inputs.category!r}.")
+        if inputs.mask is not None:
+            inputs = replace(inputs, mask=checked_mask(inputs.mask, inputs.person.shape[:2]))
+        return self._preparation(inputs)
+
+    def warnings(self, prepared: Prepared) -> tuple[str, ...]:
+        return prepared.warnings
+
+    @torch.inference_mode()
+    def begin(self, prepared: Sequence[Prepared], settings: SamplingSettings) -> State:
+        person = self._on_device([one.person for one in prepared])
+        garment = self._on_device([one.garment for one in prepared])
+        category = torch.tensor([CLASSES[one.inputs.category] for one in prepared], device=self._device)
+        conditions = Conditions(person[:, :3], person[:, 3:], garment[:, :3], garment[:, 3:], category)
+        noise = torch.stack([job_noise(one.inputs.seed, person[0, :3].shape) for one in prepared])
+        walk = Walk.starting(
+            self._network,
+            conditions,
+            noise.to(self._device, self._dtype),
+            sampling_of(settings, self._network.config),
+            exact_savings=self._exact_savings,
+        )
+        return State(prepared, walk)
+
+    @torch.inference_mode()
+    def step(self, state: State) -> None:
+        state.walk.step()
+
+    @torch.inference_mode()
+    def finish(self, state: State) -> list[Image]:
+        bytes_of = ((state.walk.pictures + 1) * 127.5).round().to(torch.uint8)
+        canvases = bytes_of.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        return [
+            restore(one.inputs.person, canvas, one.fit, one.inputs.mask)
+            for one, canvas in zip(state.prepared, canvases, strict=True)
+        ]
+
+    def _on_device(self, pictures: Sequence[PosedPicture]) -> Tensor:
+        """`[B, 4, H, W]` in [-1, 1]."""
+        stacked = torch.from_numpy(np.stack(pictures)).to(self._device).permute(0, 3, 1, 2)
+        return (stacked.to(wide(self._dtype)) / 127.5 - 1).to(self._dtype)
+
+
+def network_config(card: ModelCard) -> NetworkConfig:
+    """Of the card's `network` table.
+
+    Raises:
+        CardError: it has unknown fields, or the canvas is not made of whole patches.
+    """
+    config = NetworkConfig.of(card.network)
+    if card.height % config.patch_size or card.width % config.patch_size:
+        raise CardError(
+            f"{card.name}: height {card.height} and width {card.width} must be multiples of {config.patch_size}."
+        )
+    return config
+
+
+def sampling_of(settings: SamplingSettings, config: NetworkConfig) -> Sampling:
+    """As published. A guidance scale of 0 is none; a network that was distilled from guidance has it built in."""
+    num_steps = settings.num_inference_steps
+    num_unguided = num_steps if config.guidance_embed else NUM_UNGUIDED
+    return Sampling(num_steps, settings.guidance_scale or 1.0, skip_guidance_last_steps=num_unguided)
