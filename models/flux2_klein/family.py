@@ -1,0 +1,136 @@
+"""FLUX.2 klein as a try-on family: the person and the garment are references, the prompt says what to do with them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from models.base import GarmentCache, Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
+from models.catalog import ModelCard
+from models.flops import FlopCount
+from models.flux2_klein import latents, pictures
+from models.flux2_klein.batch import Group, Prepared, State
+from models.flux2_klein.denoiser import Condition, LeanDenoiser, PublishedDenoiser
+from models.flux2_klein.latents import Grid
+from models.flux2_klein.networks import Networks
+from models.flux2_klein.prompts import NO_PROMPT, prompts_of
+from models.flux2_klein.schedule import Schedule
+from models.flux2_klein.work import count_flops
+from models.preprocess.compositing import restore
+from models.preprocess.masks import checked_mask
+from models.preprocess.person import person_crop
+from models.sampling import job_noise
+
+NAMES = {"person": "photograph", "garment": "garment's picture"}
+
+
+class Flux2Klein(TryOnFamily[Prepared, State]):
+    """Try-on by instruction: it needs no mask, and a given one bounds what may change."""
+
+    categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower", "overall"})
+
+    def __init__(self, networks: Networks, card: ModelCard, loading: Loading) -> None:
+        self._networks, self._card, self._prompts = networks, card, prompts_of(card)
+        self._pose = loading.helpers.pose if loading.helpers else None
+        self._garments = loading.garment_cache
+        self._make_denoiser = LeanDenoiser.of if loading.exact_savings else PublishedDenoiser
+        self._cell = latents.cell(networks.vae)
+
+    @classmethod
+    def load(cls, card: ModelCard, device: torch.device, loading: Loading) -> Self:
+        return cls(Networks.load(card, device, exact_savings=loading.exact_savings), card, loading)
+
+    @classmethod
+    def count_flops(cls, card: ModelCard) -> FlopCount:
+        return count_flops(card)
+
+    def prepare(self, inputs: TryOnInputs) -> Prepared:
+        if inputs.category not in self._prompts:
+            raise UnusableInput("garment", f"This model has no prompt for garments of the kind {inputs.category!r}.")
+        for which, picture in (("person", inputs.person), ("garment", inputs.garment)):
+            if not pictures.is_usable(picture):
+                raise UnusableInput(which, f"The {NAMES[which]} is too small or too narrow. Please use another one.")
+        height, width = inputs.person.shape[:2]
+        if inputs.mask is not None:
+            checked_mask(inputs.mask, (height, width))
+        pose = self._pose(inputs.person) if self._pose else None
+        part = person_crop(pose, height, width, self._card.width / self._card.height)
+        canvas, fit = pictures.on_canvas(inputs.person, part, self._card.height * self._card.width, self._cell)
+        person, garment = (pictures.reference(picture, self._cell) for picture in (canvas, inputs.garment))
+        return Prepared(inputs, fit, self._grid(canvas), person, garment, self._grid(person), self._grid(garment))
+
+    @torch.inference_mode()
+    def begin(self, prepared: Sequence[Prepared], settings: SamplingSettings) -> State:
+        alike: defaultdict[tuple[Grid, ...], list[int]] = defaultdict(list)
+        for index, one in enumerate(prepared):
+            alike[one.shapes].append(index)
+        garments: GarmentCache = {} if self._garments is None else self._garments
+        return State(prepared, [self._group(prepared, jobs, settings, garments) for jobs in alike.values()])
+
+    @torch.inference_mode()
+    def step(self, state: State) -> None:
+        for group in state.groups:
+            group.step(state.num_steps_done)
+        state.num_steps_done += 1
+
+    @torch.inference_mode()
+    def finish(self, state: State) -> list[Image]:
+        return [
+            restore(one.inputs.person, pictures.to_image(picture), one.fit, one.inputs.mask)
+            for one, picture in zip(state.prepared, self.canvases(state), strict=True)
+        ]
+
+    @torch.inference_mode()
+    def canvases(self, state: State) -> list[Tensor]:
+        """What was generated, `[3, h, w]` in [0, 1] each, in the order of the batch; decoded one at a time."""
+        decoded: dict[int, Tensor] = {}
+        for group in state.groups:
+            for row, job in enumerate(group.jobs):
+                picture = latents.decode(self._networks.vae, group.latents[row : row + 1], group.canvas)[0]
+                decoded[job] = (picture / 2 + 0.5).clamp(0, 1)
+        return [decoded[job] for job in range(len(state.prepared))]
+
+    def _group(
+        self, prepared: Sequence[Prepared], jobs: list[int], settings: SamplingSettings, garments: GarmentCache
+    ) -> Group:
+        networks, batch = self._networks, [prepared[job] for job in jobs]
+        canvas, *references = batch[0].shapes
+        schedule = Schedule.of(
+            networks.scheduler, canvas.num_tokens, settings.num_inference_steps, networks.device, networks.dtype
+        )
+        text = torch.cat([networks.text(self._prompts[one.inputs.category]) for one in batch])
+        condition = Condition(
+            text,
+            torch.cat([self._references(one, garments) for one in batch]),
+            latents.positions(text.shape[1], canvas, tuple(references), networks.device),
+            schedule.times,
+        )
+        unprompted = None
+        if settings.guidance_scale > 1 and not networks.is_distilled:
+            unprompted = self._make_denoiser(networks.transformer, condition.reading(networks.text(NO_PROMPT)))
+        denoiser = self._make_denoiser(networks.transformer, condition)
+        noise = torch.stack([self._noise(one) for one in batch]).to(networks.device, networks.dtype)
+        return Group(jobs, canvas, latents.packed(noise), schedule, denoiser, unprompted, settings.guidance_scale)
+
+    def _noise(self, one: Prepared) -> Tensor:
+        return job_noise(one.inputs.seed, (self._networks.transformer.config.in_channels, *one.canvas))
+
+    def _references(self, one: Prepared, garments: GarmentCache) -> Tensor:
+        """Both references as tokens `[1, R, C]`, the garment's from the cache when they are there."""
+        key = ("flux2_klein", one.garment.shape, hashlib.sha256(one.garment.tobytes()).hexdigest())
+        garment = garments.get(key)
+        if garment is None:
+            garment = garments[key] = self._encoded(one.garment)
+        return torch.cat([self._encoded(one.person), garment], dim=1)
+
+    def _encoded(self, picture: Image) -> Tensor:
+        tensor = pictures.to_tensor(picture).to(self._networks.device, self._networks.dtype)
+        return latents.encode(self._networks.vae, tensor)
+
+    def _grid(self, picture: Image) -> Grid:
+        return Grid(picture.shape[0] // self._cell, picture.shape[1] // self._cell)

@@ -1,0 +1,83 @@
+"""The checkpoint's parts on the device, each built from its own configuration and filled strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from diffusers.models.autoencoders.autoencoder_kl_flux2 import AutoencoderKLFlux2
+from diffusers.models.transformers.transformer_flux2 import Flux2Transformer2DModel
+from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
+from torch import Tensor
+
+from models.catalog import ModelCard
+from models.flux2_klein import published
+from models.flux2_klein.prompts import NO_PROMPT, PromptReader, embeddings, prompts_of
+from models.weights import build_network, load_tensors, precision_on
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """All that `flux2_klein` computes with, in one precision on one device.
+
+    `texts`: prompt -> embedding `[1, L, J]`, for every prompt of the card (and the empty one, for guidance); `reader`
+    is there when prompts are to be read anew for every batch, as the published pipeline does.
+    """
+
+    transformer: Flux2Transformer2DModel
+    vae: AutoencoderKLFlux2
+    scheduler: FlowMatchEulerDiscreteScheduler
+    texts: Mapping[str, Tensor]
+    reader: PromptReader | None
+    is_distilled: bool
+
+    @classmethod
+    def load(cls, card: ModelCard, device: torch.device, *, exact_savings: bool) -> Networks:
+        """Text encoder first: with `exact_savings` it leaves before the others come, so memory never holds both.
+
+        Raises:
+            models.catalog.CardError: the card lacks a prompt or a file.
+            models.weights.WeightsError: a file or key is missing or unexpected.
+        """
+        dtype, is_distilled = precision_on(card, device), published.is_distilled(card)
+        prompts = [*prompts_of(card).values(), *([] if is_distilled else [NO_PROMPT])]
+        reader = PromptReader.load(card, device, dtype, whole=not exact_savings)
+        texts = embeddings(reader, prompts) if exact_savings else {}
+        kept = None if exact_savings else reader
+        del reader
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+        return cls(
+            _transformer(card, device, dtype), _vae(card, device, dtype), _scheduler(card), texts, kept, is_distilled
+        )
+
+    @property
+    def dtype(self) -> torch.dtype:
+        dtype: torch.dtype = self.transformer.dtype
+        return dtype
+
+    @property
+    def device(self) -> torch.device:
+        device: torch.device = self.transformer.device
+        return device
+
+    def text(self, prompt: str) -> Tensor:
+        """A prompt's embedding `[1, L, J]`."""
+        return self.texts[prompt] if self.reader is None else self.reader(prompt)
+
+
+def _transformer(card: ModelCard, device: torch.device, dtype: torch.dtype) -> Flux2Transformer2DModel:
+    config = published.read(card, "transformer/config.json")
+    tensors = load_tensors(card, "transformer/", device)
+    return build_network(lambda: Flux2Transformer2DModel.from_config(config), tensors, card, device, dtype)
+
+
+def _vae(card: ModelCard, device: torch.device, dtype: torch.dtype) -> AutoencoderKLFlux2:
+    config = published.read(card, "vae/config.json")
+    tensors = load_tensors(card, "vae/", device)
+    return build_network(lambda: AutoencoderKLFlux2.from_config(config), tensors, card, device, dtype)
+
+
+def _scheduler(card: ModelCard) -> FlowMatchEulerDiscreteScheduler:
+    return FlowMatchEulerDiscreteScheduler.from_config(published.read(card, "scheduler/scheduler_config.json"))

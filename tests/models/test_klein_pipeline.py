@@ -1,0 +1,116 @@
+"""Ours against diffusers' own pipeline on the same small checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from checkpoints.flux2_klein import small_card
+from diffusers import Flux2KleinPipeline
+from diffusers.pipelines.flux2.image_processor import Flux2ImageProcessor
+from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
+from PIL import Image as Pillow
+from torch import Tensor
+
+from models.base import Image, Loading, SamplingSettings, TryOnInputs
+from models.catalog import ModelCard
+from models.flux2_klein import pictures
+from models.flux2_klein.family import Flux2Klein
+from models.flux2_klein.networks import Networks
+from models.flux2_klein.schedule import shift
+from models.preprocess.fitting import Box
+from models.sampling import job_noise
+
+CPU = torch.device("cpu")
+
+
+def noisy_picture(seed: int, height: int, width: int) -> Image:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def relative_error(ours: Tensor, theirs: Tensor) -> float:
+    return float((ours - theirs).norm() / theirs.norm())
+
+
+def generated(
+    card: ModelCard, jobs: Sequence[TryOnInputs], settings: SamplingSettings, loading: Loading
+) -> list[Tensor]:
+    family = Flux2Klein.load(card, CPU, loading)
+    state = family.begin([family.prepare(job) for job in jobs], settings)
+    for _ in range(settings.num_inference_steps):
+        family.step(state)
+    return family.canvases(state)
+
+
+def by_the_pipeline(card: ModelCard, job: TryOnInputs, settings: SamplingSettings) -> Tensor:
+    pipeline = Flux2KleinPipeline.from_pretrained(card.folder)
+    pipeline.set_progress_bar_config(disable=True)
+    whole = Box(0, 0, job.person.shape[1], job.person.shape[0])
+    canvas, _ = pictures.on_canvas(job.person, whole, card.height * card.width, 16)
+    height, width = canvas.shape[:2]
+    channels = pipeline.transformer.config.in_channels
+    (picture,) = pipeline(
+        image=[Pillow.fromarray(canvas), Pillow.fromarray(job.garment)],
+        prompt=card.prompts[job.category],
+        height=height,
+        width=width,
+        num_inference_steps=settings.num_inference_steps,
+        guidance_scale=settings.guidance_scale,
+        latents=job_noise(job.seed, (channels, height // 16, width // 16))[None],
+        output_type="pt",
+    ).images
+    return picture
+
+
+@pytest.mark.parametrize("exact_savings", [True, False])
+@pytest.mark.parametrize(("is_distilled", "guidance_scale"), [(True, 1.0), (True, 4.0), (False, 4.0), (False, 1.0)])
+def test_a_request_comes_out_as_the_published_pipeline_makes_it(
+    tmp_path: Path, is_distilled: bool, guidance_scale: float, exact_savings: bool
+) -> None:
+    card = small_card(tmp_path, is_distilled=is_distilled)
+    job = TryOnInputs(noisy_picture(0, 150, 90), noisy_picture(1, 75, 130), "lower", seed=5)
+    settings = SamplingSettings(3, guidance_scale)
+    (ours,) = generated(card, [job], settings, Loading(exact_savings=exact_savings))
+    assert relative_error(ours, by_the_pipeline(card, job, settings)) < 1e-5
+
+
+def test_a_card_alone_turns_guidance_on(tmp_path: Path) -> None:
+    """`[network] is_distilled` outweighs the checkpoint's model_index.json."""
+    card = small_card(tmp_path, is_distilled=True)
+    job = TryOnInputs(noisy_picture(0, 96, 64), noisy_picture(1, 64, 64), "upper", seed=5)
+    base = replace(card, network={"is_distilled": False})
+    plain, guided = (
+        generated(base, [job], SamplingSettings(1, guidance_scale), Loading()) for guidance_scale in (1.0, 4.0)
+    )
+    assert relative_error(guided[0], plain[0]) > 1e-3
+
+
+def test_loading_gives_what_from_pretrained_gives(tmp_path: Path) -> None:
+    card = small_card(tmp_path)
+    theirs = Flux2KleinPipeline.from_pretrained(card.folder)
+    for exact_savings in (True, False):
+        ours = Networks.load(card, CPU, exact_savings=exact_savings)
+        for prompt in card.prompts.values():
+            assert torch.equal(ours.text(prompt), theirs.encode_prompt(prompt)[0])
+        for mine, published in ((ours.transformer, theirs.transformer), (ours.vae, theirs.vae)):
+            assert mine.state_dict().keys() == published.state_dict().keys()
+            assert all(torch.equal(value, published.state_dict()[key]) for key, value in mine.state_dict().items())
+
+
+@pytest.mark.parametrize(("height", "width"), [(1500, 900), (1024, 1024), (1030, 1020), (97, 131), (64, 512)])
+def test_references_are_cut_as_the_pipeline_cuts_them(height: int, width: int) -> None:
+    picture, processor = noisy_picture(0, height, width), Flux2ImageProcessor(vae_scale_factor=16)
+    theirs = processor._resize_if_exceeds_area(Pillow.fromarray(picture))
+    size = {"width": theirs.width // 16 * 16, "height": theirs.height // 16 * 16}
+    theirs = processor.preprocess(theirs, **size, resize_mode="crop")
+    assert torch.equal(pictures.to_tensor(pictures.reference(picture, 16)), theirs)
+
+
+@pytest.mark.parametrize("num_tokens", [24, 3072, 4300, 4301, 9000])
+@pytest.mark.parametrize("num_steps", [1, 4, 50])
+def test_the_schedule_leans_as_the_pipeline_leans(num_tokens: int, num_steps: int) -> None:
+    assert shift(num_tokens, num_steps) == compute_empirical_mu(num_tokens, num_steps)
