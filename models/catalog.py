@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shlex
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -33,6 +34,7 @@ HELPERS = {
 
 NEEDS = ("mask", "pose", "densepose", "parsing", "category", "prompt")
 PRECISIONS = ("float64", "float32", "bfloat16", "float16")
+REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 LICENCE_PARTS = ("code", "weights", "base", "helpers")
 
 logger = logging.getLogger(__name__)
@@ -146,6 +148,9 @@ class ModelCard:
             raise ValueError(f"needs knows {', '.join(NEEDS)}, not {', '.join(sorted(unknown))}")
         if unknown := {lora.file for lora in self.loras} - {file.path for file in self.files}:
             raise ValueError(f"loras name files that the card does not list: {', '.join(sorted(unknown))}")
+        for repository in {self.repository, *(file.repository for file in self.files)} - {""}:
+            if not REPOSITORY.fullmatch(repository):
+                raise ValueError(f"repository must be organisation/name, not {repository!r}")
         if not self.is_helper and not (self.categories and min(self.height, self.width, self.num_inference_steps) > 0):
             raise ValueError("height, width, num_inference_steps and categories are required")
 
@@ -155,8 +160,8 @@ class ModelCard:
 
     @property
     def is_shipped(self) -> bool:
-        """Whether its files come with the code, not from the hub."""
-        return not self.repository
+        """Whether its files come with the code or are somebody's own, not from the hub."""
+        return not any(self.origin(file)[0] for file in self.files)
 
     @property
     def is_fetched(self) -> bool:
@@ -170,11 +175,21 @@ class ModelCard:
             return f"Fetch what is missing with: fitting-room fetch {shlex.quote(self.given or self.name)}"
         if self.folder.is_relative_to(CARDS_FOLDER.parent):
             return f"Restore them with: git checkout -- {self.folder}"
-        return f"Copy the files of {self.name} into {self.folder} again."
+        named = shlex.quote(self.given or self.name)
+        return f"Copy the files of {self.name} into {self.folder} again, then run: fitting-room fetch {named}"
 
     def path(self, file: str) -> Path:
         """Where one of its files lies."""
         return self.folder / file
+
+    def origin(self, file: WeightFile) -> tuple[str, str, str]:
+        """Where one of its files lies on the hub: repository, path in it, and revision; the first may be empty."""
+        own_revision = self.revision if file.repository in ("", self.repository) else ""
+        return (
+            file.repository or self.repository,
+            file.source or file.path,
+            file.revision or own_revision or "main",
+        )
 
 
 def card_names() -> list[str]:

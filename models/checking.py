@@ -26,7 +26,7 @@ def checked_file(card: ModelCard, file: WeightFile) -> Path:
     Raises:
         WeightsError: it is not there, or another file.
     """
-    if problem := problem_at_a_glance(card, file) or _other_content(card, file):
+    if problem := problem_at_a_glance(card, file) or problem_of_content(card, file):
         raise WeightsError(f"{problem}. {card.mending}")
     return card.path(file.path)
 
@@ -51,7 +51,8 @@ def expectation(card: ModelCard, file: WeightFile) -> tuple[int, str] | None:
     return (record.size, record.sha256) if record else None
 
 
-def _other_content(card: ModelCard, file: WeightFile) -> str:
+def problem_of_content(card: ModelCard, file: WeightFile) -> str:
+    """What is wrong with the content of a file that is there; empty when nothing is."""
     wanted = expectation(card, file)
     if wanted is None or remembered_sha256(card.folder, file.path) == wanted[1]:
         return ""
@@ -67,18 +68,29 @@ def remembered_sha256(folder: Path, file: str) -> str:
     folder could rewrite the memory, too.
     """
     path = folder / file
-    status = path.stat()
-    stamp = [status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
-    if status.st_size <= HASHED_AT_EVERY_START:
+    stamp = _stamp(path)
+    if path.stat().st_size <= HASHED_AT_EVERY_START:
         return sha256_of(path)
     known = read_json(folder / MEMORY).get(file)
     if isinstance(known, dict) and known.get("stamp") == stamp:
         return str(known.get("sha256"))
     logger.info("checking %s", path)
     sha256 = sha256_of(path)
-    with contextlib.suppress(OSError):  # a read-only folder: hashed again at the next start
-        write_json(folder / MEMORY, {**read_json(folder / MEMORY), file: {"stamp": stamp, "sha256": sha256}})
+    if stamp == _stamp(path):
+        remember_sha256(folder, file, sha256)
     return sha256
+
+
+def remember_sha256(folder: Path, file: str, sha256: str) -> None:
+    """Spare the next start the hashing of a file that was just hashed. In a read-only folder nothing is spared."""
+    with contextlib.suppress(OSError):
+        remembered = {"stamp": _stamp(folder / file), "sha256": sha256}
+        write_json(folder / MEMORY, {**read_json(folder / MEMORY), file: remembered})
+
+
+def _stamp(path: Path) -> list[int]:
+    status = path.stat()
+    return [status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 
 def sha256_of(path: Path) -> str:

@@ -25,8 +25,11 @@ class Record:
 
 
 def read_records(folder: Path) -> dict[str, Record]:
-    """The files of a folder, by path, as they were fetched; none where nothing was."""
-    return {path: Record(**record) for path, record in read_json(folder / RECORDS).items()}
+    """The files of a folder, by path, as they were fetched; none where nothing was, or the records are damaged."""
+    try:
+        return {path: Record(**record) for path, record in read_json(folder / RECORDS).items()}
+    except TypeError:
+        return {}
 
 
 def write_record(folder: Path, path: str, record: Record) -> None:

@@ -21,6 +21,7 @@ from api.settings import InvalidSettings, Settings, load_settings
 from inference.queue import count_ready_workers
 from inference.redis_server import RedisServerError, check_version, find_binary
 from models.catalog import CardError
+from models.checking import problem_at_a_glance
 from scripts.devices import num_gpus
 from scripts.options import card_of, uses_own_redis
 
@@ -125,8 +126,10 @@ def _card(settings: Settings) -> Finding:
         card = card_of(settings)
     except CardError as error:
         return Finding("model card", settings.card, str(error))
-    for file in card.files:
-        path = card.folder / file.path
-        if not path.is_file() or path.stat().st_size != file.size:
-            return Finding("weights", f"{path} is missing or damaged", card.mending)
-    return Finding("weights", f"{card.title}, {sum(file.size for file in card.files) / 1e6:.1f} MB")
+    for one in (card, *card.helpers):
+        for file in one.files:
+            if problem := problem_at_a_glance(one, file):
+                return Finding("weights", problem, one.mending)
+    return Finding(
+        "weights", f"{card.title}, {sum(card.path(file.path).stat().st_size for file in card.files) / 1e6:.1f} MB"
+    )

@@ -1,0 +1,71 @@
+"""Pickled checkpoints, read without running what they hold, to safetensors."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from models.checking import WeightsError
+
+
+def convert(pickled: Path, path: Path, dtype: torch.dtype) -> None:
+    """Write the tensors of a `torch.save` file, cast to `dtype`, as safetensors to `path`.
+
+    The file is mapped. Tensors that have `dtype` already are written from the mapping, so that host memory holds at
+    most the cast ones: the new file once, or nothing where the precision is the same.
+
+    Raises:
+        WeightsError: it holds anything but tensors, flat or below `state_dict`, or it is damaged.
+    """
+    tensors = {key: _contiguous(value, dtype) for key, value in _read(pickled).items()}
+    save_file(_apart(tensors), path)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        read = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path.name} holds more than tensors, and opening it could run a stranger's code: it is refused "
+            f"({_first_line(error)}). Use another repository or file."
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise WeightsError(f"{path.name} cannot be read as a PyTorch checkpoint ({_first_line(error)}).") from error
+    nested = read.get("state_dict", read) if isinstance(read, Mapping) else read
+    if not _is_flat(nested):
+        raise WeightsError(f"{path.name} is not a flat table of tensors, nor has one under 'state_dict'.")
+    return dict(nested)
+
+
+def _is_flat(read: Any) -> bool:
+    return (
+        isinstance(read, Mapping)
+        and bool(read)
+        and all(isinstance(key, str) and isinstance(value, Tensor) for key, value in read.items())
+    )
+
+
+def _contiguous(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    return (tensor.to(dtype) if tensor.is_floating_point() else tensor).detach().contiguous()
+
+
+def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors that share memory are written each by itself: safetensors knows no sharing."""
+    seen: set[int] = set()
+    apart = {}
+    for key, tensor in tensors.items():
+        address = tensor.untyped_storage().data_ptr()
+        apart[key] = tensor.clone() if address in seen else tensor
+        seen.add(address)
+    return apart
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -1,0 +1,81 @@
+"""A card's files from the hub, or from another card that has the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from models.catalog import ModelCard, WeightFile
+from models.checking import WeightsError, problem_at_a_glance, problem_of_content, sha256_of
+from models.hub import FetchError, RemoteFile, download, locate
+from models.placing import GB, Arrival, check_space, partial_path, place, take
+from models.records import Record, read_records
+
+COMMIT_SHOWN = 12  # hex digits
+
+
+def from_hub(card: ModelCard, wanted: Sequence[WeightFile], say: Callable[[str], None]) -> None:
+    """Bring the wanted files of one card; each starts where the last attempt ended.
+
+    Raises:
+        CardError: the hub does not give them, they are others than the card says, or the disk is full.
+    """
+    remotes = _located(card, wanted)
+    check_space(card, sum(_bytes_to_come(card, file, remote) for file, remote in remotes))
+    for file, remote in remotes:
+        at = f"{remote.repository} at {remote.commit[:COMMIT_SHOWN]}"
+        say(f"{card.name}: {file.path}, {remote.size / GB:.2f} GB from {at}")
+        partial = _partial(card, remote)
+        if twin := _twin(card, remote.sha256):
+            take(twin, partial)
+        else:
+            download(remote, partial)
+        revision = card.origin(file)[2]
+        record = Record(remote.size, remote.sha256, remote.repository, revision, remote.commit, remote.source)
+        place(card, file, Arrival(partial, record))
+
+
+def _located(card: ModelCard, wanted: Sequence[WeightFile]) -> list[tuple[WeightFile, RemoteFile]]:
+    """Where each file lies: at the commit of what was fetched before of the same revision, else at its newest."""
+    known = read_records(card.folder).values()
+    commits = {(record.repository, record.revision): record.commit for record in known if record.commit}
+    remotes = []
+    for file in wanted:
+        repository, source, revision = card.origin(file)
+        if not repository:
+            raise WeightsError(f"{problem_at_a_glance(card, file) or problem_of_content(card, file)}. {card.mending}")
+        remote = locate(repository, source, commits.get((repository, revision), revision))
+        commits[repository, revision] = remote.commit
+        _refuse_other(file, remote)
+        remotes.append((file, remote))
+    return remotes
+
+
+def _refuse_other(file: WeightFile, remote: RemoteFile) -> None:
+    """Before gigabytes come for nothing."""
+    if file.sha256 and remote.sha256 not in ("", file.sha256):
+        raise FetchError(
+            f"{remote.source} of {remote.repository} at {remote.commit[:COMMIT_SHOWN]} has the SHA-256 "
+            f"{remote.sha256}, the card says {file.sha256}. Correct the card's revision or its SHA-256."
+        )
+
+
+def _partial(card: ModelCard, remote: RemoteFile) -> Path:
+    return partial_path(card, f"{remote.commit[:COMMIT_SHOWN]}-{remote.repository}-{remote.source}")
+
+
+def _bytes_to_come(card: ModelCard, file: WeightFile, remote: RemoteFile) -> int:
+    """On the disk, while the file is fetched and, when it is a pickle, converted."""
+    partial = _partial(card, remote)
+    there = partial.stat().st_size if partial.exists() else 0
+    return remote.size * (2 if file.is_converted else 1) - min(there, remote.size)
+
+
+def _twin(card: ModelCard, sha256: str) -> Path | None:
+    """The same file of another card, undamaged: checkpoints share their base models."""
+    for folder in card.folder.parent.iterdir() if sha256 else ():
+        for path, record in read_records(folder).items():
+            twin = folder / path
+            if record.sha256 == sha256 and twin.is_file() and sha256_of(twin) == sha256:
+                return twin
+    return None

@@ -1,0 +1,82 @@
+"""`fitting-room models`: the cards that ship, what they may be used for, what they cost, and which are here."""
+
+from __future__ import annotations
+
+import json
+
+from rich.console import Console
+from rich.table import Table
+
+from models.catalog import ModelCard, card_names, read_card
+from scripts.options import Data, settings_with
+
+COLOURS = {"yes": "green", "grey": "yellow", "no": "red"}
+
+
+def run(data: Data = None) -> None:
+    """List the model cards and the helpers that prepare pictures for them. The last line is one JSON object."""
+    settings = settings_with(data=data)
+    cards = [read_card(name, settings.weights, settings.accepted_licences) for name in card_names()]
+    console = Console(highlight=False)
+    console.print(_makers([card for card in cards if not card.is_helper]))
+    console.print(_helpers([card for card in cards if card.is_helper]))
+    print(json.dumps({"models": [_told(card) for card in cards]}))
+
+
+def _makers(cards: list[ModelCard]) -> Table:
+    table = Table("card", "weights' licence", "commercial", "GB", "needs", "TFLOP", "steps", "fetched", box=None)
+    for card in cards:
+        table.add_row(
+            card.name,
+            card.licence.weights,
+            _commercial(card),
+            _gigabytes(card),
+            ", ".join(card.needs),
+            f"{card.tflop_per_picture:.3g}",
+            str(card.num_inference_steps),
+            _fetched(card),
+        )
+    return table
+
+
+def _helpers(cards: list[ModelCard]) -> Table:
+    table = Table("helper", "weights' licence", "commercial", "GB", "fetched", box=None)
+    for card in cards:
+        table.add_row(card.name, card.licence.weights, _commercial(card), _gigabytes(card), _fetched(card))
+    return table
+
+
+def _commercial(card: ModelCard) -> str:
+    said = card.licence.commercial
+    because = f" ({', '.join(card.licence.restricted)})" if card.licence.restricted else ""
+    return f"[{COLOURS[said]}]{said}[/]{because}"
+
+
+def _gigabytes(card: ModelCard) -> str:
+    return f"{_num_bytes(card) / 1e9:.2f}"
+
+
+def _num_bytes(card: ModelCard) -> int:
+    """On the disk, as far as it is here; else as the card says."""
+    paths = [(card.path(file.path), file.size) for file in card.files]
+    return sum(path.stat().st_size if path.is_file() else size for path, size in paths)
+
+
+def _fetched(card: ModelCard) -> str:
+    return "[green]yes[/]" if card.is_fetched else "no"
+
+
+def _told(card: ModelCard) -> dict[str, object]:
+    return {
+        "card": card.name,
+        "family": card.family,
+        "is_helper": card.is_helper,
+        "licence": card.licence.weights,
+        "commercial": card.licence.commercial,
+        "restricted": card.licence.restricted,
+        "bytes": _num_bytes(card),
+        "needs": card.needs,
+        "tflop_per_picture": card.tflop_per_picture,
+        "num_inference_steps": card.num_inference_steps,
+        "fetched": card.is_fetched,
+    }
