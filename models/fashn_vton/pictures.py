@@ -100,13 +100,14 @@ class Preparation:
         return "fashn_vton", pixels, inputs.garment.shape, worn_as, self.height, self.width
 
     def _garment_on_canvas(self, inputs: TryOnInputs) -> Garment:
-        """A garment that lies flat has no pose; one that is worn comes with its wearer's, in gray surroundings."""
+        """A garment that is worn comes with its wearer's pose, cut out; one that lies flat, or seems to, without."""
         shown = self._fitted(inputs.garment)
         if not inputs.garment_is_worn:
             return Garment(self._on_canvas(shown, None)[0], ())
         alone, warning = isolate_worn(shown, inputs.category, self.helpers)
-        picture, _ = self._on_canvas(alone, self._pose(shown))
-        return Garment(picture, (warning,) if warning else ())
+        if warning:
+            return Garment(self._on_canvas(shown, None)[0], (warning,))
+        return Garment(self._on_canvas(alone, self._pose(shown))[0], ())
 
     def _fitted(self, picture: Image) -> Image:
         """Shrunk to what pose estimators and the canvas can use."""
