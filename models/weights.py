@@ -80,10 +80,9 @@ def build_network(
         network = make()
     _check_fit(network.state_dict(), tensors, card)
     network.load_state_dict({key: _placed(value, device, dtype) for key, value in tensors.items()}, assign=True)
-    network = network.to(device)
     left = [name for name, value in (*network.named_parameters(), *network.named_buffers()) if value.is_meta]
     assert not left, f"{card.name} has no values for {_named(left)}"
-    return network.eval().requires_grad_(False)
+    return network.to(device).eval().requires_grad_(False)
 
 
 def _placed(tensor: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:

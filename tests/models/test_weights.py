@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from torch import nn
 from models.catalog import ModelCard, WeightFile, load_card
 from models.weights import WeightsError, build_network, checked_file, load_tensors
 
+ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
 
 
@@ -40,6 +43,117 @@ def test_keys_that_do_not_fit_are_named_with_the_mending_command(tmp_path: Path,
         build_network(lambda: nn.Linear(3, 2), load_tensors(card), card, CPU, torch.float32)
     assert named in str(caught.value)
     assert card.mending in str(caught.value)
+
+
+def test_a_tensor_of_another_shape_is_named(tmp_path: Path) -> None:
+    card = card_of(tmp_path, {"weight": torch.zeros(2, 4), "bias": torch.zeros(2)})
+    with pytest.raises(WeightsError, match=r"of another shape weight \(2, 4\) instead of \(2, 3\)\. Copy the files"):
+        build_network(lambda: nn.Linear(3, 2), load_tensors(card), card, CPU, torch.float32)
+
+
+class Rotary(nn.Module):
+    """Keeps its frequencies out of its checkpoint, one as a buffer and one not, and counts in whole numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(2))
+        self.register_buffer("mean", torch.zeros(2))
+        self.register_buffer("position", torch.arange(3))
+        self.register_buffer("frequencies", 1 / torch.arange(1, 4), persistent=False)
+        self.table = torch.outer(torch.arange(4.0), torch.ones(2))
+
+
+def test_what_a_network_computes_itself_is_there_and_what_it_reads_is_the_checkpoints(tmp_path: Path) -> None:
+    read = {"scale": torch.rand(2), "mean": torch.rand(2), "position": torch.tensor([5, 6, 7])}
+    card = card_of(tmp_path, read)
+    built = build_network(Rotary, load_tensors(card), card, CPU, torch.float64)
+    torch.testing.assert_close(built.frequencies, 1 / torch.arange(1, 4))
+    assert built.table[3].tolist() == [3, 3]
+    assert built.position.tolist() == [5, 6, 7]
+    torch.testing.assert_close(built.scale.data, read["scale"].double())
+    torch.testing.assert_close(built.mean, read["mean"].double())
+
+
+def test_a_parameter_without_values_is_noticed(tmp_path: Path) -> None:
+    class Made(nn.Linear):
+        def __init__(self) -> None:
+            super().__init__(3, 2)
+            self.register_buffer("lost", torch.zeros(2, device="meta"), persistent=False)
+
+    card = card_of(tmp_path, dict(nn.Linear(3, 2).state_dict()))
+    with pytest.raises(AssertionError, match="no values for lost"):
+        build_network(Made, load_tensors(card), card, CPU, torch.float32)
+
+
+def test_no_weight_is_drawn(tmp_path: Path) -> None:
+    card = card_of(tmp_path, dict(nn.Linear(3, 2).state_dict()))
+    torch.manual_seed(0)
+    wanted = torch.rand(1)
+    torch.manual_seed(0)
+    build_network(lambda: nn.Linear(3, 2), load_tensors(card), card, CPU, torch.float32)
+    assert torch.rand(1) == wanted
+
+
+def test_what_is_no_safetensors_file_is_named(tmp_path: Path) -> None:
+    data = b"<html>not found</html>"
+    (tmp_path / "net.safetensors").write_bytes(data)
+    file = WeightFile("net.safetensors", len(data), hashlib.sha256(data).hexdigest())
+    card = dataclasses.replace(load_card("paperdoll"), files=(file,), folder=tmp_path)
+    with pytest.raises(WeightsError, match=r"net\.safetensors is no safetensors file"):
+        load_tensors(card)
+
+
+def test_shards_are_read_together_and_a_folder_alone(tmp_path: Path) -> None:
+    (tmp_path / "unet").mkdir()
+    first = card_of(tmp_path, {"a": torch.zeros(1)})
+    second = card_of(tmp_path / "unet", {"b": torch.zeros(1)})
+    file = dataclasses.replace(second.files[0], path="unet/net.safetensors")
+    card = dataclasses.replace(first, files=(*first.files, file))
+    assert set(load_tensors(card)) == {"a", "b"}
+    assert set(load_tensors(card, "unet/")) == {"b"}
+
+
+def test_a_key_that_two_files_have_is_named(tmp_path: Path) -> None:
+    (tmp_path / "unet").mkdir()
+    first = card_of(tmp_path, {"a": torch.zeros(1)})
+    file = dataclasses.replace(card_of(tmp_path / "unet", {"a": torch.ones(1)}).files[0], path="unet/net.safetensors")
+    with pytest.raises(WeightsError, match="Several files of paperdoll have a"):
+        load_tensors(dataclasses.replace(first, files=(*first.files, file)))
+
+
+MEASURE = """
+import hashlib, sys
+from pathlib import Path
+import torch
+from torch import nn
+from models.catalog import WeightFile, load_card
+from models.weights import build_network, load_tensors
+import dataclasses
+
+def kib(field):
+    return int(Path("/proc/self/status").read_text().split(field + ":")[1].split()[0])
+
+path = Path(sys.argv[1])
+file = WeightFile(path.name, path.stat().st_size, hashlib.file_digest(path.open("rb"), "sha256").hexdigest())
+card = dataclasses.replace(load_card("paperdoll"), files=(file,), folder=path.parent)
+make = lambda: nn.Sequential(*(nn.Linear(2048, 2048, bias=False) for _ in range(24)))
+build_network(lambda: nn.Linear(1, 1), nn.Linear(1, 1).state_dict(), card, torch.device("cpu"), torch.float32)
+before = kib("VmRSS")
+Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+network = build_network(make, load_tensors(card), card, torch.device("cpu"), torch.float32)
+touched = sum(float(parameter.sum()) for parameter in network.parameters())
+print((kib("VmHWM") - before) * 1024 / file.size)
+"""
+
+
+def test_loading_takes_less_than_a_fifth_more_than_the_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    save_file({f"{index}.weight": torch.zeros(2048, 2048) for index in range(24)}, path)  # 403 MB
+    said = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert said.returncode == 0, said.stderr
+    assert 0.9 < float(said.stdout) < 1.2
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
