@@ -1,0 +1,137 @@
+"""LoRA files merged into a network's tensors before it is built: `W + scale * (alpha / rank) * B A`.
+
+The files come as their trainers write them: `lora_A`/`lora_B` or `lora_down`/`lora_up`, with or without `.alpha`,
+below the prefixes of PREFIXES. Nothing in them is passed over: a key that lands nowhere is an error.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from models.catalog import Lora, ModelCard
+from models.checking import WeightsError, checked_file
+
+DENOISERS = ("transformer/", "unet/")
+"""Folders of a checkpoint that LoRAs are for; a checkpoint without folders is one network."""
+
+PREFIXES = ("base_model.model.", "diffusion_model.", "transformer.", "unet.")
+KINDS = {
+    "lora_A.weight": "down",
+    "lora_A.default.weight": "down",
+    "lora_down.weight": "down",
+    "lora_B.weight": "up",
+    "lora_B.default.weight": "up",
+    "lora_up.weight": "up",
+    "alpha": "alpha",
+}
+"""How a key ends -> which of a pair it is."""
+
+NUM_NAMED = 5  # keys in a message
+
+
+@dataclass(slots=True)
+class Pair:
+    """What one file adds to one weight. `parts`: down `[rank, in, ...]`, up `[out, rank, ...]`, alpha `[]` or none."""
+
+    scale: float
+    alpha: float | None = None  # where the file says it once for all
+    parts: dict[str, Tensor] = field(default_factory=dict)
+    keys: list[str] = field(default_factory=list)
+
+    def fits(self, weight: Tensor) -> bool:
+        up, down = self.parts.get("up"), self.parts.get("down")
+        if up is None or down is None:
+            return False
+        up, down = up.flatten(1), down.flatten(1)
+        return up.shape[1] == down.shape[0] and (up.shape[0], down.shape[1]) == weight.flatten(1).shape
+
+    def added(self, weight: Tensor) -> Tensor:
+        """What is added to `weight`, float32 of its shape, on its device."""
+        up, down = (self.parts[part].to(weight.device, torch.float32).flatten(1) for part in ("up", "down"))
+        rank = down.shape[0]
+        alpha = self.parts.get("alpha")
+        factor = (rank if self.alpha is None else self.alpha) if alpha is None else float(alpha)
+        return (up @ down).mul_(self.scale * factor / rank).view(weight.shape)
+
+
+def merged(card: ModelCard, tensors: dict[str, Tensor], folder: str = "") -> dict[str, Tensor]:
+    """`tensors` of a card's `folder` with its LoRAs in them, if this is the network that LoRAs are for.
+
+    Each sum is made in float32 on the weight's device, and has the weight's dtype.
+
+    Raises:
+        WeightsError: a file is missing or damaged, or keys in it fit no weight; they are named.
+    """
+    if not card.loras or ("/" in folder and not folder.startswith(DENOISERS)):
+        return tensors
+    pairs: dict[str, list[Pair]] = {}
+    for lora in card.loras:
+        for name, pair in _pairs(card, lora, tensors).items():
+            pairs.setdefault(name, []).append(pair)
+    for name, added in pairs.items():
+        weight = tensors[name]
+        total = sum((pair.added(weight) for pair in added), weight.float())
+        tensors[name] = total.to(weight.dtype)
+    return tensors
+
+
+def _pairs(card: ModelCard, lora: Lora, tensors: Mapping[str, Tensor]) -> dict[str, Pair]:
+    """Name of a weight -> what the file adds to it."""
+    pairs: dict[str, Pair] = {}
+    stray: list[str] = []
+    read, alpha = _read(card, lora)
+    for key, value in read.items():
+        name, kind = _landing(key, tensors)
+        if not kind:
+            stray.append(key)
+            continue
+        pair = pairs.setdefault(name, Pair(lora.scale, alpha))
+        if kind in pair.parts:
+            stray.append(key)
+        pair.parts[kind] = value
+        pair.keys.append(key)
+    stray += [key for name, pair in pairs.items() if not pair.fits(tensors[name]) for key in pair.keys]
+    if stray:
+        named = ", ".join(sorted(stray)[:NUM_NAMED]) + (
+            f" and {len(stray) - NUM_NAMED} more" * (len(stray) > NUM_NAMED)
+        )
+        raise WeightsError(f"The LoRA {lora.file} of {card.name} does not fit its network: {named}. {card.mending}")
+    return pairs
+
+
+def _landing(key: str, tensors: Mapping[str, Tensor]) -> tuple[str, str]:
+    """The weight that a key is for, and which of its pair it is; empty texts when there is none."""
+    for ending, kind in KINDS.items():
+        if not key.endswith(f".{ending}"):
+            continue
+        module = key.removesuffix(f".{ending}")
+        while f"{module}.weight" not in tensors:
+            prefix = next((prefix for prefix in PREFIXES if module.startswith(prefix)), "")
+            if not prefix:
+                return "", ""
+            module = module.removeprefix(prefix)
+        return f"{module}.weight", kind
+    return "", ""
+
+
+def _read(card: ModelCard, lora: Lora) -> tuple[dict[str, Tensor], float | None]:
+    """The file's tensors, and the alpha in its header, where diffusers writes it."""
+    path = checked_file(card, next(file for file in card.files if file.path == lora.file))
+    try:
+        with safe_open(path, framework="pt") as mapped:
+            tensors = {key: mapped.get_tensor(key) for key in mapped.keys()}  # noqa: SIM118 - not a dict
+            header = json.loads((mapped.metadata() or {}).get("lora_adapter_metadata", "{}"))
+    except (SafetensorError, ValueError) as error:
+        raise WeightsError(f"{path} is no safetensors file: {error}. {card.mending}") from error
+    said = {key.rpartition(".")[2]: value for key, value in header.items()}
+    if said.get("use_rslora") or said.get("alpha_pattern") or said.get("use_dora"):
+        raise WeightsError(
+            f"The LoRA {lora.file} of {card.name} is of a kind that is not known (rsLoRA, DoRA, patterns)."
+        )
+    return tensors, said.get("lora_alpha")

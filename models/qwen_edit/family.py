@@ -1,0 +1,208 @@
+"""Qwen-Image-Edit as a try-on family: an instruction, the person as Picture 1, the garment as Picture 2.
+
+Law: for one request, what diffusers' QwenImageEditPlusPipeline computes at the person's size; for a batch, each
+request by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from models.base import GarmentCache, Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
+from models.catalog import CardError, ModelCard
+from models.flops import FlopCount
+from models.preprocess.compositing import restore
+from models.preprocess.fitting import Box, Fit
+from models.qwen_edit.coder import DOWNSCALING, PIXELS_A_TOKEN, packed
+from models.qwen_edit.denoiser import Scene
+from models.qwen_edit.networks import Networks
+from models.qwen_edit.pictures import Areas, Picture
+from models.qwen_edit.reader import tokens_of
+from models.qwen_edit.schedule import combined, noise_levels
+from models.sampling import job_noise
+
+SMALLEST, NARROWEST = 16, 6  # pixels of a side; times as long as wide
+NAMES = {"person": "photograph", "garment": "garment's picture"}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One job. `chats`: tokens of the instruction, and of the negative one."""
+
+    inputs: TryOnInputs
+    person: Picture
+    garment: Picture
+    chats: tuple[list[int], list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What the networks make of a job before the first step. `texts`: `[1, T, F]` of each branch."""
+
+    references: Tensor  # tokens [1, R, C] of the person, then of the garment
+    texts: list[Tensor]
+
+
+@dataclass(slots=True)
+class Group:
+    """Jobs of equal shapes. `noisy`: tokens `[B, N, C]`; `levels`: `[steps + 1]` of noise, from 1 down to 0."""
+
+    jobs: list[int]
+    scene: Scene
+    noisy: Tensor
+    levels: Tensor
+
+
+@dataclass(slots=True)
+class State:
+    """A batch under way."""
+
+    prepared: Sequence[Prepared]
+    groups: list[Group]
+    guidance_scale: float
+    num_steps_done: int = 0
+
+
+class QwenEdit(TryOnFamily[Prepared, State]):
+    """Qwen-Image-Edit-2511 and its kin."""
+
+    categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower", "overall"})
+
+    def __init__(self, networks: Networks, card: ModelCard, cache: GarmentCache | None) -> None:
+        if missing := sorted(self.categories - set(card.prompts)):
+            raise CardError(f"The model card {card.name} has no prompts for {', '.join(missing)}.")
+        self._networks, self._prompts, self._cache = networks, card.prompts, cache
+        self._negative_prompt = card.network.get("negative_prompt", " ")
+        self._areas = Areas(**card.network.get("areas", {}))
+
+    @classmethod
+    def load(cls, card: ModelCard, device: torch.device, loading: Loading) -> Self:
+        return cls(Networks.loaded(card, device, loading.exact_savings), card, loading.garment_cache)
+
+    @classmethod
+    def count_flops(cls, card: ModelCard) -> FlopCount:
+        from models.qwen_edit.work import counted
+
+        return counted(card)
+
+    def prepare(self, inputs: TryOnInputs) -> Prepared:
+        _refuse_unusable(inputs, self.categories)
+        processor = self._networks.processor
+        person, garment = (Picture.of(image, self._areas, processor) for image in (inputs.person, inputs.garment))
+        prompts = (self._prompts[inputs.category], self._negative_prompt)
+        grids = (person.grid, garment.grid)
+        positive, negative = (tokens_of(self._networks.tokenizer, prompt, grids) for prompt in prompts)
+        return Prepared(inputs, person, garment, (positive, negative))
+
+    @torch.inference_mode()
+    def begin(self, prepared: Sequence[Prepared], settings: SamplingSettings) -> State:
+        num_branches = 2 if settings.guidance_scale > 1 else 1
+        conditions = [self._conditions(one, num_branches) for one in prepared]
+        alike: dict[Hashable, list[int]] = {}
+        for job, (one, its) in enumerate(zip(prepared, conditions, strict=True)):
+            shapes = (one.person.size, one.garment.size, *(text.shape[1] for text in its.texts))
+            alike.setdefault(shapes, []).append(job)
+        groups = [self._group(jobs, prepared, conditions, settings) for jobs in alike.values()]
+        return State(prepared, groups, settings.guidance_scale)
+
+    @torch.inference_mode()
+    def step(self, state: State) -> None:
+        for group in state.groups:
+            level, next_level = group.levels[state.num_steps_done], group.levels[state.num_steps_done + 1]
+            dtype = self._networks.dtype
+            # Published: the time is rounded to the network's precision while it still counts to 1000.
+            time = (level * 1000).to(dtype) / 1000
+            branches = self._networks.denoiser.velocities(group.scene, group.noisy.to(dtype), time)
+            velocity, *negative = (branch.to(group.noisy.dtype) for branch in branches)
+            if negative:
+                velocity = combined(velocity, negative[0], state.guidance_scale)
+            group.noisy = group.noisy + (next_level - level) * velocity
+        state.num_steps_done += 1
+
+    @torch.inference_mode()
+    def finish(self, state: State) -> list[Image]:
+        pictures: dict[int, Image] = {}
+        for group in state.groups:
+            for row, job in enumerate(group.jobs):
+                one = state.prepared[job]
+                pixels = self._networks.coder.decoded(group.noisy[row : row + 1], *one.person.size)
+                pictures[job] = _in_photograph(one, pixels)
+        return [pictures[job] for job in range(len(state.prepared))]
+
+    def _conditions(self, one: Prepared, num_branches: int) -> Conditions:
+        pictures = [self._looked_at(one.person), self._kept(one.garment)]
+        features = torch.cat([seen for seen, _ in pictures])
+        texts = self._networks.reader.read(one.chats[:num_branches], features, (one.person.grid, one.garment.grid))
+        return Conditions(torch.cat([tokens for _, tokens in pictures], 1), texts)
+
+    def _looked_at(self, picture: Picture) -> tuple[Tensor, Tensor]:
+        """A picture's features `[n, F]` and tokens `[1, R, C]`."""
+        return self._networks.reader.seen(picture), self._networks.coder.encoded(picture.pixels)
+
+    def _kept(self, garment: Picture) -> tuple[Tensor, Tensor]:
+        """`_looked_at`, from the cache when the same garment was there before at these sizes."""
+        if self._cache is None:
+            return self._looked_at(garment)
+        key = ("qwen_edit", garment.digest, garment.size, garment.grid)
+        if (kept := self._cache.get(key)) is None:
+            kept = tuple(made.cpu() for made in self._looked_at(garment))
+            self._cache[key] = kept
+        features, tokens = (one.to(self._networks.device) for one in kept)
+        return features, tokens
+
+    def _group(
+        self,
+        jobs: list[int],
+        prepared: Sequence[Prepared],
+        conditions: Sequence[Conditions],
+        settings: SamplingSettings,
+    ) -> Group:
+        device, dtype = self._networks.device, self._networks.dtype
+        first = prepared[jobs[0]]
+        canvas, *references = (
+            (height // PIXELS_A_TOKEN, width // PIXELS_A_TOKEN)
+            for height, width in (first.person.size, first.person.size, first.garment.size)
+        )
+        pictures = torch.cat([conditions[job].references for job in jobs]).to(dtype)
+        texts = [torch.cat(branch) for branch in zip(*(conditions[job].texts for job in jobs), strict=True)]
+        scene = self._networks.denoiser.scene([canvas, *references], pictures, texts)
+        noise = torch.cat([_noise(prepared[job], pictures.shape[2]) for job in jobs])
+        levels = noise_levels(self._networks.scheduler, settings.num_inference_steps, noise.shape[1])
+        # Between steps pictures are never rounder than float32.
+        kept = torch.promote_types(dtype, torch.float32)
+        return Group(jobs, scene, noise.to(device, kept), levels.to(device))
+
+
+def _noise(one: Prepared, num_channels: int) -> Tensor:
+    """Tokens `[1, N, C]`, drawn as latents, as published."""
+    height, width = (side // DOWNSCALING for side in one.person.size)
+    return packed(job_noise(one.inputs.seed, (1, num_channels // 4, height, width)))
+
+
+def _in_photograph(one: Prepared, pixels: Tensor) -> Image:
+    """`pixels`: `[1, 3, H, W]` in [-1, 1]."""
+    canvas = ((pixels[0].float() / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
+    rows, columns = one.inputs.person.shape[:2]
+    height, width = one.person.size
+    fit = Fit(Box(0, 0, columns, rows), Box(0, 0, width, height), (rows, columns))
+    return restore(one.inputs.person, canvas.cpu().numpy(), fit, one.inputs.mask)
+
+
+def _refuse_unusable(inputs: TryOnInputs, categories: frozenset[str]) -> None:
+    if inputs.category not in categories:
+        raise UnusableInput("garment", "This model does not know that kind of garment. Please choose another one.")
+    for which, picture in (("person", inputs.person), ("garment", inputs.garment)):
+        shorter, longer = sorted(picture.shape[:2])
+        if shorter < SMALLEST:
+            raise UnusableInput(
+                which, f"The {NAMES[which]} is too small. Please use one of at least {SMALLEST} pixels a side."
+            )
+        if longer > NARROWEST * shorter:
+            raise UnusableInput(which, f"The {NAMES[which]} is too narrow. Please use one that is less stretched.")
+    if inputs.mask is not None and inputs.mask.shape != inputs.person.shape[:2]:
+        raise UnusableInput("person", "The mask must be of the photograph's size.")

@@ -1,0 +1,44 @@
+"""The noise levels that a picture walks down: diffusers' flow-matching scheduler, as the checkpoint sets it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+from torch import Tensor
+
+REFUSED = ("stochastic_sampling", "invert_sigmas")
+"""Settings of the scheduler that ask for other steps than Euler's."""
+
+
+def check(settings: Mapping[str, Any]) -> None:
+    """Raises:
+    ValueError: the settings ask for other steps than Euler's.
+    """
+    if asked := [name for name in REFUSED if settings.get(name)]:
+        raise ValueError(f"the scheduler asks for {' and '.join(asked)}, which is not done here")
+
+
+def noise_levels(settings: Mapping[str, Any], num_steps: int, num_tokens: int) -> Tensor:
+    """`[num_steps + 1]` float32 on the CPU, from 1 or just below down to 0.
+
+    They are shifted towards noise the more the larger the picture is, in tokens, where the settings say so.
+    """
+    scheduler = FlowMatchEulerDiscreteScheduler.from_config(dict(settings))
+    config = scheduler.config
+    slope = (config.max_shift - config.base_shift) / (config.max_image_seq_len - config.base_image_seq_len)
+    shift = config.base_shift + slope * (num_tokens - config.base_image_seq_len)
+    scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / num_steps, num_steps).tolist(), mu=shift)
+    levels: Tensor = scheduler.sigmas
+    return levels.to(torch.float32)
+
+
+def combined(prediction: Tensor, negative: Tensor, guidance_scale: float) -> Tensor:
+    """Away from the `negative` prediction, each token `[B, N, C]` then scaled back to its length in `prediction`."""
+    guided = negative + guidance_scale * (prediction - negative)
+    wanted, length = (torch.linalg.vector_norm(one, dim=-1, keepdim=True) for one in (prediction, guided))
+    scaled: Tensor = guided * (wanted / length)
+    return scaled
