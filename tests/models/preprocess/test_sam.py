@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -22,6 +24,16 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> ModelCard:
     return small_card(tmp_path_factory.mktemp("sam"))
 
 
+@pytest.fixture(scope="module")
+def sam(card: ModelCard) -> Sam:
+    return Sam.load(card, CPU)
+
+
+@pytest.fixture(scope="module")
+def stock(card: ModelCard) -> SamModel:
+    return SamModel.from_pretrained(card.folder).eval()
+
+
 def picture(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(height).integers(0, 256, (height, width, 3), np.uint8)
 
@@ -29,14 +41,13 @@ def picture(height: int, width: int) -> np.ndarray:
 @pytest.mark.parametrize("size", [(100, 70), (50, 90)])
 @pytest.mark.parametrize("points", [[[12, 30]], [[12, 30], [35, 22], [3, 3]]])
 def test_masks_are_those_of_transformers_own_processor_and_network(
-    card: ModelCard, size: tuple[int, int], points: list[list[float]]
+    sam: Sam, stock: SamModel, size: tuple[int, int], points: list[list[float]]
 ) -> None:
     image, places = picture(*size), np.array(points, np.float32)
-    mask = Sam.load(card, CPU)(image, places)
+    mask = sam(image, places)
     assert mask.shape == size
     assert set(np.unique(mask)) <= {0, 255}
 
-    network = SamModel.from_pretrained(card.folder).eval()
     processor = SamImageProcessorPil(
         size={"longest_edge": 64}, pad_size={"height": 64, "width": 64}, mask_size={"longest_edge": 16}
     )
@@ -44,7 +55,7 @@ def test_masks_are_those_of_transformers_own_processor_and_network(
     shown = inputs["reshaped_input_sizes"][0].tolist()
     scaled = torch.tensor(places * [shown[1] / size[1], shown[0] / size[0]], dtype=torch.float32)
     with torch.inference_mode():
-        answer = network(pixel_values=inputs["pixel_values"], input_points=scaled[None, None])
+        answer = stock(pixel_values=inputs["pixel_values"], input_points=scaled[None, None])
     regions = processor.post_process_masks(answer.pred_masks, inputs["original_sizes"], inputs["reshaped_input_sizes"])[
         0
     ][0].numpy()
@@ -56,27 +67,23 @@ def test_masks_are_those_of_transformers_own_processor_and_network(
 
 
 @pytest.mark.parametrize("saved", ["once", "twice"])
-def test_the_shared_embedding_may_be_saved_once_or_twice(
-    card: ModelCard, tmp_path_factory: pytest.TempPathFactory, saved: str
-) -> None:
+def test_the_shared_embedding_may_be_saved_once_or_twice(card: ModelCard, sam: Sam, tmp_path: Path, saved: str) -> None:
     tensors = load_file(card.path("model.safetensors"))
     shared = tensors["shared_image_embedding.positional_embedding"]
     tensors.pop(TIED, None)
     if saved == "twice":
         tensors[TIED] = shared.clone()
-    folder = tmp_path_factory.mktemp("sam")
-    save_file(tensors, folder / "model.safetensors")
-    (folder / "config.json").write_bytes(card.path("config.json").read_bytes())
+    save_file(tensors, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_bytes(card.path("config.json").read_bytes())
     image, points = picture(30, 40), np.array([[5, 5]], np.float32)
-    again = Sam.load(card_of(folder, "sam"), CPU)(image, points)
-    np.testing.assert_array_equal(again, Sam.load(card, CPU)(image, points))
+    again = Sam.load(card_of(tmp_path, "sam"), CPU)(image, points)
+    np.testing.assert_array_equal(again, sam(image, points))
 
 
-def test_a_missing_key_is_refused_by_name(card: ModelCard, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_missing_key_is_refused_by_name(card: ModelCard, tmp_path: Path) -> None:
     tensors = load_file(card.path("model.safetensors"))
     del tensors["mask_decoder.iou_token.weight"]
-    folder = tmp_path_factory.mktemp("sam")
-    save_file(tensors, folder / "model.safetensors")
-    (folder / "config.json").write_bytes(card.path("config.json").read_bytes())
+    save_file(tensors, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_bytes(card.path("config.json").read_bytes())
     with pytest.raises(WeightsError, match=r"missing mask_decoder\.iou_token\.weight"):
-        Sam.load(card_of(folder, "sam"), CPU)
+        Sam.load(card_of(tmp_path, "sam"), CPU)

@@ -25,14 +25,19 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> ModelCard:
     return small_card(tmp_path_factory.mktemp("segformer"))
 
 
+@pytest.fixture(scope="module")
+def parser(card: ModelCard) -> SegFormer:
+    return SegFormer.load(card, CPU)
+
+
 def test_the_file_has_the_published_names(card: ModelCard) -> None:
     keys = set(load_file(card.path("model.safetensors")))
     assert "segformer.encoder.block.0.0.attention.self.query.weight" in keys
     assert "decode_head.linear_c.0.proj.weight" in keys
 
 
-def test_labels_are_the_likeliest_classes_of_transformers_own_network(card: ModelCard) -> None:
-    labels = SegFormer.load(card, CPU)(IMAGE)
+def test_labels_are_the_likeliest_classes_of_transformers_own_network(card: ModelCard, parser: SegFormer) -> None:
+    labels = parser(IMAGE)
     network = SegformerForSemanticSegmentation.from_pretrained(card.folder).eval()
     small = np.asarray(Pillow.fromarray(IMAGE).resize((64, 96), Pillow.Resampling.BOX), np.float32) / 255
     pixels = torch.tensor((small - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225], dtype=torch.float32)
@@ -45,14 +50,14 @@ def test_labels_are_the_likeliest_classes_of_transformers_own_network(card: Mode
 
 
 @pytest.mark.parametrize("size", [(1, 1), (500, 30)])
-def test_any_picture_gets_labels_of_its_size(card: ModelCard, size: tuple[int, int]) -> None:
-    assert SegFormer.load(card, CPU)(np.zeros((*size, 3), np.uint8)).shape == size
+def test_any_picture_gets_labels_of_its_size(parser: SegFormer, size: tuple[int, int]) -> None:
+    assert parser(np.zeros((*size, 3), np.uint8)).shape == size
 
 
-def test_the_card_translates_other_labels(card: ModelCard, tmp_path: Path) -> None:
+def test_the_card_translates_other_labels(parser: SegFormer, tmp_path: Path) -> None:
     table = {str(number): Part(number * 7 % 18).name for number in range(18)}
     other = small_card(tmp_path, [f"thing {number}" for number in range(18)], network={"labels": table})
-    expected = SegFormer.load(card, CPU)(IMAGE).astype(int) * 7 % 18
+    expected = parser(IMAGE).astype(int) * 7 % 18
     np.testing.assert_array_equal(SegFormer.load(other, CPU)(IMAGE), expected)
 
 
