@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from models.catalog import ModelCard
 from models.checking import WeightsError, checked_file
+from models.lora import merged
 
 __all__ = ["WeightsError", "build_network", "checked_file", "load_tensors", "precision_on"]
 
@@ -37,6 +38,7 @@ def _has_bfloat16(device: torch.device) -> bool:
 def load_tensors(card: ModelCard, folder: str = "", device: torch.device = CPU) -> dict[str, Tensor]:
     """All tensors of the card's safetensors files, or of those below one of its folders, after `checked_file`.
 
+    Those of the network that the card's LoRAs are for have them merged in (see `models.lora`).
     On the CPU they are views of the mapped files: nothing is read before it is used, and what is read is the
     kernel's to drop. Give another `device` only to what is kept in the file's own dtype; `build_network` takes
     mapped tensors to the device one by one, and has each there in one dtype only.
@@ -45,8 +47,9 @@ def load_tensors(card: ModelCard, folder: str = "", device: torch.device = CPU) 
         WeightsError: a file is missing, damaged or not safetensors, or two of them have the same key.
     """
     tensors: dict[str, Tensor] = {}
+    loras = {lora.file for lora in card.loras}
     for file in card.files:
-        if not file.path.endswith(".safetensors") or not file.path.startswith(folder):
+        if not file.path.endswith(".safetensors") or not file.path.startswith(folder) or file.path in loras:
             continue
         path = checked_file(card, file)
         try:
@@ -57,7 +60,7 @@ def load_tensors(card: ModelCard, folder: str = "", device: torch.device = CPU) 
         if twice := sorted(set(tensors) & set(read)):
             raise WeightsError(f"Several files of {card.name} have {_named(twice)}. {card.mending}")
         tensors.update(read)
-    return tensors
+    return merged(card, tensors, folder)
 
 
 def build_network(

@@ -28,7 +28,7 @@ SAVINGS = (
     "In the last block of the transformer only the noise's rows are asked and projected; the text and the references "
     "give keys and values.",
     "The references' rows, at a fixed time, have their modulations once, and their heads in the first block once.",
-    "Both branches of guidance share the image stream of the first block.",
+    "Where there is guidance, its two branches share the image stream of the first block.",
     "The chat's beginning and the pictures are read once for both instructions, and no next token is predicted.",
     "The autoencoder's convolutions have one slice in time.",
 )
@@ -56,39 +56,54 @@ class Sizes:
 
 def counted(card: ModelCard) -> FlopCount:
     """Of one picture at the card's defaults, at the sizes in the card's folder, or the published ones without it."""
-    sizes = Sizes.of(card)
-    chats = _chats(card, sizes)
+    sizes, config = Sizes.of(card), _config(card, "transformer", published.TRANSFORMER)
+    num_noise = sizes.grid[0] * sizes.grid[1]
     with torch.device("meta"):
         reader = _reader(card)
         coder = Coder(AutoencoderKLQwenImage.from_config(_config(card, "vae", published.VAE)), exact_savings=True)
-        config = _config(card, "transformer", published.TRANSFORMER)
-        transformer = QwenImageTransformer2DModel.from_config(config)
-    picture = _picture(sizes, _config(card, "text_encoder", published.TEXT_ENCODER))
-    features = torch.empty(2 * sizes.glance[0] * sizes.glance[1] // MERGED, reader.width, device="meta")
-    references = torch.empty(1, 2 * sizes.grid[0] * sizes.grid[1], config["in_channels"], device="meta")
-    text = 2 * count(lambda: reader.seen(picture))
-    text += count(lambda: reader.read(chats, features, [sizes.glance] * 2))
+        references = torch.empty(1, 2 * num_noise, config["in_channels"])
+        features = torch.empty(2 * sizes.glance[0] * sizes.glance[1] // MERGED, reader.width)
+    picture, chats = _picture(sizes, _config(card, "text_encoder", published.TEXT_ENCODER)), _chats(card, sizes)
     texts = [torch.empty(1, len(chat) - NUM_DROPPED, reader.width, device="meta") for chat in chats]
-    ours, theirs = (
-        _denoising(Denoiser(transformer, exact_savings), sizes, references, texts, card.num_inference_steps)
-        for exact_savings in (True, False)
-    )
+    loop = Loop(config, sizes, references, texts, card.num_inference_steps)
     parts = {
-        "text": text,
+        "text": 2 * count(lambda: reader.seen(picture))
+        + count(lambda: reader.read(chats, features, [sizes.glance] * 2)),
         "encode": 2 * count(lambda: coder.encoded(picture.pixels)),
-        "denoise": ours,
-        "decode": count(lambda: coder.decoded(references[:, : sizes.grid[0] * sizes.grid[1]], *sizes.size)),
+        "denoise": loop.counted(exact_savings=True),
+        "decode": count(lambda: coder.decoded(references[:, :num_noise], *sizes.size)),
     }
-    return FlopCount(parts, denoise_published=theirs, savings=SAVINGS)
+    return FlopCount(parts, denoise_published=loop.counted(exact_savings=False), savings=SAVINGS)
 
 
-def _denoising(denoiser: Denoiser, sizes: Sizes, references: Tensor, texts: list[Tensor], num_steps: int) -> float:
-    num_noise = sizes.grid[0] * sizes.grid[1]
-    with torch.inference_mode():
-        scene = denoiser.scene([sizes.grid] * 3, references, texts)
-    once = count(lambda: denoiser.scene([sizes.grid] * 3, references, texts))
-    noisy, time = references[:, :num_noise], torch.empty((), device="meta")
-    return once + num_steps * count(lambda: denoiser.velocities(scene, noisy, time))
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """The denoising of one picture. `references`: tokens `[1, R, C]`; `texts`: features `[1, T, F]`."""
+
+    config: dict[str, Any]
+    sizes: Sizes
+    references: Tensor
+    texts: list[Tensor]
+    num_steps: int
+
+    def counted(self, *, exact_savings: bool) -> float:
+        """TFLOP. All blocks but the first and the last are equal: one of them is counted."""
+        least, one_more = (self._of(num_layers, exact_savings) for num_layers in (2, 3))
+        return least + (int(self.config["num_layers"]) - 2) * (one_more - least)
+
+    def _of(self, num_layers: int, exact_savings: bool) -> float:
+        with torch.device("meta"), torch.inference_mode():
+            denoiser = Denoiser(
+                QwenImageTransformer2DModel.from_config(self.config | {"num_layers": num_layers}), exact_savings
+            )
+            scene = denoiser.scene(self._grids, self.references, self.texts)
+        noisy, time = self.references[:, : scene.num_noise], torch.empty((), device="meta")
+        once = count(lambda: denoiser.scene(self._grids, self.references, self.texts))
+        return once + self.num_steps * count(lambda: denoiser.velocities(scene, noisy, time))
+
+    @property
+    def _grids(self) -> list[tuple[int, int]]:
+        return [self.sizes.grid] * 3
 
 
 def _reader(card: ModelCard) -> Reader:
