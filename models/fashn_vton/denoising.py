@@ -1,4 +1,4 @@
-"""The way of a batch through the network, step by step: as published, or without the work that changes nothing."""
+"""What the network says of a batch at each step: as published, or without the work that changes nothing."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor
 
-from models.fashn_vton import sampling
 from models.fashn_vton.network import TryOnNetwork, unpatched
-from models.fashn_vton.rotation import rotations, wide
-from models.fashn_vton.sampling import Sampling
+from models.fashn_vton.rotation import rotations
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,44 +122,3 @@ def predictor(
     if exact_savings:
         return WithSavings(network, conditions, times, guidance_scale, is_guided=is_guided)
     return AsPublished(network, conditions, times, guidance_scale)
-
-
-@dataclass(slots=True)
-class Walk:
-    """A batch under way. `noisy`: `[B, 3, H, W]` in the network's precision; `durations`: the steps', on its device."""
-
-    noisy: Tensor
-    settings: Sampling
-    durations: Tensor
-    predict: Predictor
-    num_steps_done: int = 0
-
-    @classmethod
-    def starting(
-        cls, network: TryOnNetwork, conditions: Conditions, noise: Tensor, settings: Sampling, *, exact_savings: bool
-    ) -> Self:
-        """From `noise` `[B, 3, H, W]`, in the precision and on the device of the conditions."""
-        times = sampling.schedule(settings.num_inference_steps, settings.time_shift_mu)
-        times = times.to(noise.device, wide(noise.dtype))
-        predict = predictor(
-            network,
-            conditions,
-            times[:-1, None].expand(-1, len(noise)),
-            settings.guidance_scale,
-            is_guided=settings.is_guided(0),
-            exact_savings=exact_savings,
-        )
-        return cls(noise, settings, times.diff(), predict)
-
-    def step(self) -> None:
-        is_guided = self.settings.is_guided(self.num_steps_done)
-        velocity, unconditional = self.predict(self.noisy, self.num_steps_done, is_guided=is_guided)
-        if is_guided and unconditional is not None:
-            velocity = sampling.guided(velocity, unconditional, self.settings.guidance_scale)
-        self.noisy = sampling.euler(self.noisy, velocity, self.durations[self.num_steps_done])
-        self.num_steps_done += 1
-
-    @property
-    def pictures(self) -> Tensor:
-        """`[B, 3, H, W]` in [-1, 1], float32 at least."""
-        return self.noisy.to(wide(self.noisy.dtype)).clamp(-1, 1)

@@ -13,12 +13,13 @@ from torch import Tensor
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
 from models.catalog import CardError, ModelCard
 from models.fashn_vton.config import NetworkConfig
-from models.fashn_vton.denoising import Conditions, Walk
+from models.fashn_vton.denoising import Conditions
 from models.fashn_vton.flops import counted
 from models.fashn_vton.network import TryOnNetwork
 from models.fashn_vton.pictures import PosedPicture, Preparation, Prepared
 from models.fashn_vton.rotation import wide
 from models.fashn_vton.sampling import Sampling
+from models.fashn_vton.walk import Walk
 from models.flops import FlopCount
 from models.preprocess.compositing import restore
 from models.preprocess.helpers import Helpers

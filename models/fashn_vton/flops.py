@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 
 from models.fashn_vton.config import NetworkConfig
-from models.fashn_vton.denoising import Conditions, Walk
+from models.fashn_vton.denoising import Conditions
 from models.fashn_vton.network import TryOnNetwork
 from models.fashn_vton.sampling import Sampling
+from models.fashn_vton.walk import Walk
 from models.flops import FlopCount, count
 
 SAVINGS = (

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from models.fashn_vton import sampling
 from models.fashn_vton.config import NetworkConfig
-from models.fashn_vton.denoising import Conditions, Walk, predictor
+from models.fashn_vton.denoising import Conditions, predictor
 from models.fashn_vton.network import TryOnNetwork
 from models.fashn_vton.rotation import wide
 from models.fashn_vton.sampling import Sampling
+from models.fashn_vton.walk import Walk
 
 
 @torch.inference_mode()

@@ -17,6 +17,8 @@ from models.preprocess.parts import Part
 from models.preprocess.pose import Pose
 from models.weights import WeightsError
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 SETTINGS = SamplingSettings(2, 1.5)
 
@@ -240,8 +242,6 @@ def test_a_picture_takes_less_than_765_of_the_published_791_tflop() -> None:
     assert counted.denoise_published == pytest.approx(791, rel=0.002)
     assert counted.parts["denoise"] < 763.5
     assert counted.denoise_garment_cached is None
-    unguided = FashnVton.count_flops(dataclasses.replace(card, guidance_scale=1.0))
-    assert unguided.parts["denoise"] == pytest.approx(counted.denoise_published / 2 * 0.982, rel=0.002)
 
 
 def test_the_shipped_card_and_all_it_uses_may_be_used_commercially() -> None:

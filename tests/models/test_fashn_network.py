@@ -17,6 +17,8 @@ from models.fashn_vton.network import TryOnNetwork, unpatched
 from models.fashn_vton.rotation import rotated, rotations
 
 PUBLISHED_KEYS = Path(__file__).parents[3] / "shared" / "parity" / "fashn_vton" / "full_size_keys.json"
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 GRID = (4, 3)
 LENGTH = 12

@@ -11,11 +11,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models.fashn_vton import sampling
-from models.fashn_vton.denoising import Conditions, Walk
+from models.fashn_vton.denoising import Conditions
 from models.fashn_vton.network import TryOnNetwork
 from models.fashn_vton.parity import run_case
 from models.fashn_vton.sampling import Sampling
+from models.fashn_vton.walk import Walk
 from models.parity import compare
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CASES_FOLDER = Path(__file__).parents[3] / "shared" / "parity" / "fashn_vton"
 CASES = sorted(path.parent for path in CASES_FOLDER.glob("*/case.json"))
