@@ -68,9 +68,10 @@ def fetch_weights(settings: Settings) -> None:
     if all(one.is_fetched for one in (card, *card.helpers)):
         return
     licences = [part for name in settings.accepted_licences for part in ("--accept-licence", name)]
-    fetching = subprocess.run(
+    fetching = subprocess.run(  # noqa: S603
         [*FITTING_ROOM, "fetch", settings.card, *licences],
         env=os.environ | {"FITTING_ROOM_WEIGHTS": str(settings.weights)},
+        stdout=subprocess.DEVNULL,  # a line for programs; the progress goes to stderr
         check=False,
     )
     if fetching.returncode:

@@ -50,9 +50,9 @@ class Service:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     data = tmp_path_factory.mktemp("a folder")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("FITTING_ROOM", "REDIS"))}
+    options = ["--port", "0", "--data", str(data), "--device", "cpu", "--card", "paperdoll"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "scripts.cli", "serve", "--port", "0", "--data", str(data), "--device", "cpu"]
-        + ["--card", "paperdoll"],
+        [sys.executable, "-m", "scripts.cli", "serve", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
