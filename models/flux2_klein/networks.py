@@ -69,13 +69,13 @@ class Networks:
 
 def _transformer(card: ModelCard, device: torch.device, dtype: torch.dtype) -> Flux2Transformer2DModel:
     config = published.read(card, "transformer/config.json")
-    tensors = load_tensors(card, "transformer/", device)
+    tensors = load_tensors(card, "transformer/")
     return build_network(lambda: Flux2Transformer2DModel.from_config(config), tensors, card, device, dtype)
 
 
 def _vae(card: ModelCard, device: torch.device, dtype: torch.dtype) -> AutoencoderKLFlux2:
     config = published.read(card, "vae/config.json")
-    tensors = load_tensors(card, "vae/", device)
+    tensors = load_tensors(card, "vae/")
     return build_network(lambda: AutoencoderKLFlux2.from_config(config), tensors, card, device, dtype)
 
 

@@ -34,10 +34,8 @@ class PromptReader:
             models.weights.WeightsError: a file or key is missing or unexpected.
         """
         config = Qwen3Config.from_dict(published.read(card, "text_encoder/config.json"))
-        tensors = _without_head(load_tensors(card, "text_encoder/", device))
+        tensors = _without_head(load_tensors(card, "text_encoder/"))
         model = build_network(lambda: Qwen3Model(config), tensors, card, device, dtype)
-        # Not among the weights, hence still on the meta device.
-        model.rotary_emb = type(model.rotary_emb)(config).to(device)
         reader = cls(_tokenizer(card), model)
         if not whole:
             reader.shorten()

@@ -28,6 +28,8 @@ from models.preprocess.helpers import Helpers
 from models.preprocess.pose import Pose
 from models.weights import WeightsError
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 SETTINGS = SamplingSettings(2, 4.0)
 
@@ -46,6 +48,11 @@ JOBS = (
 @pytest.fixture(scope="module")
 def card(tmp_path_factory: pytest.TempPathFactory) -> ModelCard:
     return small_card(tmp_path_factory.mktemp("klein"), is_distilled=False)
+
+
+@pytest.fixture(scope="module")
+def family(card: ModelCard) -> Flux2Klein:
+    return Flux2Klein.load(card, CPU, Loading())
 
 
 def canvases(family: Flux2Klein, *jobs: TryOnInputs) -> list[Tensor]:
@@ -76,8 +83,7 @@ def test_a_batch_of_different_requests_equals_its_singles(card: ModelCard, exact
     assert relative_error(first, second) > 1e-2
 
 
-def test_jobs_of_equal_shapes_share_a_forward(card: ModelCard) -> None:
-    family = Flux2Klein.load(card, CPU, Loading())
+def test_jobs_of_equal_shapes_share_a_forward(family: Flux2Klein) -> None:
     state = family.begin([family.prepare(job) for job in JOBS], SETTINGS)
     assert [group.jobs for group in state.groups] == [[0, 1], [2]]
 
@@ -168,11 +174,11 @@ def test_every_category_of_the_card_needs_a_prompt(card: ModelCard) -> None:
 
 
 def test_a_cached_garment_is_not_encoded_again_and_changes_no_bit(
-    card: ModelCard, monkeypatch: pytest.MonkeyPatch
+    card: ModelCard, family: Flux2Klein, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache: dict[Any, Any] = {}
-    family, uncached = (Flux2Klein.load(card, CPU, Loading(garment_cache=one)) for one in (cache, None))
-    (miss,) = canvases(family, JOBS[0])
+    cached = Flux2Klein.load(card, CPU, Loading(garment_cache=cache))
+    (miss,) = canvases(cached, JOBS[0])
     (stored,) = cache.values()
     num_encodes, encode = 0, latents.encode
 
@@ -182,18 +188,19 @@ def test_a_cached_garment_is_not_encoded_again_and_changes_no_bit(
         return encode(*args)
 
     monkeypatch.setattr(latents, "encode", counted)
-    (hit,) = canvases(family, JOBS[0])
+    (hit,) = canvases(cached, JOBS[0])
     assert num_encodes == 1
     assert torch.equal(hit, miss)
-    assert torch.equal(canvases(uncached, JOBS[0])[0], miss)
+    assert torch.equal(canvases(family, JOBS[0])[0], miss)
     assert stored.shape == (1, 20, 16)
-    canvases(family, replace(JOBS[0], garment=JOBS[1].garment))
+    canvases(cached, replace(JOBS[0], garment=JOBS[1].garment))
     assert len(cache) == 2
 
 
 @pytest.mark.parametrize("size", [(96, 64), (150, 90), (300, 900), (67, 71)])
-def test_the_picture_has_the_photographs_size_and_the_canvas_its_shape(card: ModelCard, size: tuple[int, int]) -> None:
-    family = Flux2Klein.load(card, CPU, Loading())
+def test_the_picture_has_the_photographs_size_and_the_canvas_its_shape(
+    family: Flux2Klein, size: tuple[int, int]
+) -> None:
     job = replace(JOBS[0], person=noisy_picture(3, *size))
     grid = family.prepare(job).canvas
     assert picture(family, job).shape == (*size, 3)
@@ -201,10 +208,10 @@ def test_the_picture_has_the_photographs_size_and_the_canvas_its_shape(card: Mod
     assert 0.6 < grid.num_tokens / 24 < 1.5
 
 
-def test_outside_a_given_mask_every_byte_is_the_photographs(card: ModelCard) -> None:
+def test_outside_a_given_mask_every_byte_is_the_photographs(family: Flux2Klein) -> None:
     mask = np.zeros((96, 64), np.uint8)
     mask[20:70, 10:50] = 255
-    made = picture(Flux2Klein.load(card, CPU, Loading()), replace(JOBS[0], mask=mask))
+    made = picture(family, replace(JOBS[0], mask=mask))
     assert np.array_equal(made[mask == 0], JOBS[0].person[mask == 0])
     assert (made != JOBS[0].person)[30:60, 20:40].mean() > 0.9
 
@@ -233,9 +240,9 @@ def test_a_pose_narrows_the_work_to_the_person(card: ModelCard) -> None:
         ("garment", {"category": "shoes"}),
     ],
 )
-def test_what_cannot_be_used_is_refused_in_a_sentence(card: ModelCard, which: str, change: dict[str, Any]) -> None:
+def test_what_cannot_be_used_is_refused_in_a_sentence(family: Flux2Klein, which: str, change: dict[str, Any]) -> None:
     with pytest.raises(UnusableInput, match=r"\.$") as caught:
-        Flux2Klein.load(card, CPU, Loading()).prepare(replace(JOBS[0], **change))
+        family.prepare(replace(JOBS[0], **change))
     assert caught.value.which == which
 
 

@@ -25,6 +25,8 @@ from models.flux2_klein.schedule import shift
 from models.preprocess.fitting import Box
 from models.sampling import job_noise
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 
 
