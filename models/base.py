@@ -44,8 +44,8 @@ class UnusableInput(ValueError):
 class TryOnInputs:
     """One job's pictures. `person`, `garment`: `uint8 [H, W, 3] RGB`, any size; `category`: upper, lower, overall.
 
-    `mask` and `densepose` are of the person's size and replace what the family would find out by itself; a family
-    that has no use for them ignores them. `garment_is_worn`: somebody wears the garment in its picture.
+    `mask` and `densepose` are of the person's size. Outside a `mask` nothing changes; without one, a family that needs
+    it finds it by itself. A family that has no use for `densepose` ignores it. `garment_is_worn`: somebody wears the garment in its picture.
     """
 
     person: Image

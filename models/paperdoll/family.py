@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +20,7 @@ from models.paperdoll.framing import Frame, to_tensor
 from models.paperdoll.layers import Reading
 from models.paperdoll.networks import HEIGHT, WIDTH, Networks
 from models.paperdoll.painter import Finding, full_size_mask, paint
+from models.preprocess.masks import checked_mask
 from models.weights import load_tensors
 
 SMALLEST = 64  # pixels of a side
@@ -82,6 +84,8 @@ class PaperDoll(TryOnFamily[Prepared, State]):
                 )
             if max(picture.shape[:2]) > 6 * min(picture.shape[:2]):
                 raise UnusableInput(which, f"The {NAMES[which]} is too narrow. Please use one that is less stretched.")
+        if inputs.mask is not None:
+            checked_mask(inputs.mask, inputs.person.shape[:2])
         person_frame, garment_frame = Frame.around(inputs.person), Frame.around(inputs.garment)
         return Prepared(
             inputs,
@@ -141,7 +145,10 @@ class PaperDoll(TryOnFamily[Prepared, State]):
             to_tensor(frame.padded(picture)).to(self._device)
             for frame, picture in ((one.person_frame, one.inputs.person), (one.garment_frame, one.inputs.garment))
         )
-        return one.person_frame.cropped(paint(finding, person, garment), one.inputs.person)
+        picture = one.person_frame.cropped(paint(finding, person, garment), one.inputs.person)
+        if one.inputs.mask is None:
+            return picture
+        return np.where(one.inputs.mask[..., None] > 0, picture, one.inputs.person)
 
 
 NAMES = {"person": "photograph", "garment": "garment's picture"}

@@ -27,6 +27,8 @@ DETAIL = 12  # pixels of a random picture's squares
 TOLERANCE = 2  # of 255: the order of a sum depends on the batch
 SHARE_BEYOND = 1e-3  # of the pixels: where a sum decides to which side of an edge a pixel belongs
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 Family = TryOnFamily[Any, Any]
 
 
@@ -129,12 +131,10 @@ def test_a_picture_is_of_its_photograph_s_size_and_type(subject: Subject) -> Non
 
 
 def test_what_lies_outside_the_mask_is_the_photograph_s_byte_for_byte(subject: Subject) -> None:
-    if "mask" not in subject.card.needs:
-        pytest.skip("it needs no mask")
-    inputs = subject.inputs(7)
-    assert inputs.mask is not None
+    mask = middle()
+    inputs = dataclasses.replace(subject.inputs(7), mask=mask)
     image = subject.run(inputs)[0]
-    assert np.array_equal(image[inputs.mask == 0], inputs.person[inputs.mask == 0])
+    assert np.array_equal(image[mask == 0], inputs.person[mask == 0])
     assert not np.array_equal(image, inputs.person)
 
 
@@ -195,8 +195,6 @@ def test_a_garment_worn_otherwise_than_the_card_knows_is_a_value_error(subject: 
 
 def test_a_mask_of_another_size_is_refused_in_a_sentence(subject: Subject) -> None:
     inputs = dataclasses.replace(subject.inputs(7), mask=middle(H + 1))
-    if "mask" not in subject.card.needs:
-        pytest.skip("it needs no mask")
     with pytest.raises(UnusableInput, match="mask"):
         subject.family.prepare(inputs)
 
