@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from checkpoints.qwen_edit import small_card
+from checkpoints.qwen_edit import file_of, small_card
 from diffusers import (
     AutoencoderKLQwenImage,
     FlowMatchEulerDiscreteScheduler,
@@ -20,14 +21,16 @@ from diffusers import (
 )
 from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as published
 from PIL import Image as Pillow
+from safetensors.torch import save_file
 from torch import Tensor
 from transformers import Qwen2Tokenizer, Qwen2VLImageProcessorPil
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLForConditionalGeneration
 
 from models.base import Image, Loading, SamplingSettings, TryOnInputs
-from models.catalog import ModelCard
+from models.catalog import Lora, ModelCard
 from models.qwen_edit.family import QwenEdit, State
 from models.qwen_edit.reader import IMAGE, MERGED
+from models.weights import load_tensors
 
 CPU = torch.device("cpu")
 NUM_STEPS = 3
@@ -52,6 +55,14 @@ class Processor:
         seen.update(tokens)
         self.types = (tokens["input_ids"] == self._tokenizer.convert_tokens_to_ids(IMAGE)).int()
         return seen
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["zero_cond_t", "plain"])
@@ -88,9 +99,13 @@ def small_areas() -> Iterator[None]:
         published.CONDITION_IMAGE_SIZE, published.VAE_IMAGE_SIZE = before
 
 
-def stock(card: ModelCard, inputs: TryOnInputs, guidance_scale: float) -> tuple[Tensor, Tensor]:
+def stock(
+    card: ModelCard, inputs: TryOnInputs, guidance_scale: float, lora: Path | None = None
+) -> tuple[Tensor, Tensor]:
     """Final tokens `[N, C]` and pixels `[3, H, W]` in [0, 1] of the stock pipeline at the person's size."""
     pipeline = pipeline_of(card)
+    if lora is not None:
+        pipeline.load_lora_weights(lora.parent, weight_name=lora.name)
     height, width = inputs.person.shape[:2]
     width, height = published.calculate_dimensions(AREA, width / height)
     request = {
@@ -182,3 +197,33 @@ def test_savings_change_nothing_in_float64(card: ModelCard, guidance_scale: floa
     for ours, expected in zip(tokens_by_job(with_savings), tokens_by_job(without), strict=True):
         assert ours.dtype == torch.float64
         assert distance(ours, expected) < 1e-10
+
+
+def with_lora(card: ModelCard, folder: Path) -> ModelCard:
+    """The card with a LoRA laid out as the published four-step one: of attention and MLPs, with alphas."""
+    shutil.copytree(card.folder, folder, dirs_exist_ok=True)
+    weights = load_tensors(card, "transformer/")
+    drawn = torch.Generator().manual_seed(3)
+    lora = {}
+    for key, weight in weights.items():
+        if weight.ndim == 2 and (".attn." in key or "_mlp." in key):
+            module = key.removesuffix(".weight")
+            lora[f"{module}.lora_down.weight"] = torch.randn(4, weight.shape[1], generator=drawn) * 0.1
+            lora[f"{module}.lora_up.weight"] = torch.randn(weight.shape[0], 4, generator=drawn) * 0.1
+            lora[f"{module}.alpha"] = torch.tensor(2.0)
+    path = folder / "loras" / "steps.safetensors"
+    path.parent.mkdir()
+    save_file(lora, path)
+    file = file_of(folder, path)
+    return dataclasses.replace(card, files=(*card.files, file), loras=(Lora(file.path),), folder=folder)
+
+
+def test_a_merged_lora_equals_the_stock_pipeline_s_adapter(card: ModelCard, tmp_path: Path) -> None:
+    pytest.importorskip("peft", reason="the stock pipeline loads LoRAs with it")
+    merged = with_lora(card, tmp_path / "merged")
+    tokens, _ = stock(card, BATCH[0], 1.0, merged.path(merged.loras[0].file))
+    ours, without = (
+        tokens_by_job(walked(QwenEdit.load(one, CPU, Loading()), [BATCH[0]], 1.0))[0] for one in (merged, card)
+    )
+    assert distance(ours, tokens) < 1e-5
+    assert distance(without, tokens) > 1e-3

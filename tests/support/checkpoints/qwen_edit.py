@@ -45,7 +45,7 @@ def small_card(folder: Path, *, zero_cond_t: bool = True, text_positions: str = 
         family="qwen_edit",
         description="Random weights in the published layout.",
         licence=Licence(code="Apache-2.0", weights="Apache-2.0", commercial="yes", reason="Random numbers."),
-        files=tuple(_file(folder, path) for path in sorted(folder.rglob("*")) if path.is_file()),
+        files=tuple(file_of(folder, path) for path in sorted(folder.rglob("*")) if path.is_file()),
         height=96,
         width=64,
         num_inference_steps=2,
@@ -207,6 +207,7 @@ def _draw(network: nn.Module) -> None:
         nn.init.normal_(parameter, std=0.15) if parameter.ndim > 1 else nn.init.uniform_(parameter, 0.5, 1.5)
 
 
-def _file(folder: Path, path: Path) -> WeightFile:
+def file_of(folder: Path, path: Path) -> WeightFile:
+    """A file of the checkpoint, as a card lists it."""
     data = path.read_bytes()
     return WeightFile(path.relative_to(folder).as_posix(), len(data), hashlib.sha256(data).hexdigest())
