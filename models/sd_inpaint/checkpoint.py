@@ -1,0 +1,91 @@
+"""The published files as networks: keys checked one by one, what no network needs checked and dropped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.catalog import ModelCard
+from models.sd_inpaint.architecture import LATENT_CHANNELS, Config, cross_attention_shapes, make_unet, make_vae
+from models.sd_inpaint.attention_file import attention_tensors
+from models.sd_inpaint.unet import UNet
+from models.weights import WeightsError, build_network
+
+Tensors = Mapping[str, Tensor]
+
+_OLD_VAE_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+_OLD_VAE_KEY = re.compile(r"(\.mid_block\.attentions\.0\.)(query|key|value|proj_attn)\.")
+
+
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """Networks for a card, on a device, in a precision.
+
+    Every method raises `models.weights.WeightsError` when the tensors are not exactly the network's.
+    """
+
+    card: ModelCard
+    device: torch.device
+    dtype: torch.dtype
+
+    def vae(self, tensors: Tensors, config: Config) -> Any:
+        """Under the keys of today's diffusers, or with the attention's keys of before 2023."""
+        renamed = {_OLD_VAE_KEY.sub(_new_name, key): tensor for key, tensor in tensors.items()}
+        return self._placed(build_network(lambda: make_vae(config), renamed, self.card, self.device, self.dtype))
+
+    def unet(self, tensors: Tensors, config: Config, in_channels: int) -> UNet:
+        """The weights of the skipped cross-attention are checked and dropped."""
+        kept = self._without_cross_attention(tensors, config)
+        network = build_network(lambda: make_unet(config, in_channels), kept, self.card, self.device, self.dtype)
+        return UNet(self._placed(network))
+
+    def catvton_unet(self, base: Tensors, attention: Tensors, config: Config, in_channels: int) -> UNet:
+        """`base`: the inpainting UNet, whose self-attentions are replaced by those of CatVTON's file."""
+        with torch.device("meta"):
+            shapes = {key: tensor.shape for key, tensor in make_unet(config, in_channels).state_dict().items()}
+        # A state dict lists down, up and mid blocks in this order, which is the published file's.
+        replaced = {key: shape for key, shape in shapes.items() if ".attn1." in key}
+        if missing := sorted(replaced.keys() - base.keys()):
+            raise WeightsError(f"The base UNet of {self.card.name} lacks {missing[0]}. {self.card.mending}")
+        return self.unet({**base, **attention_tensors(attention, replaced, self.card)}, config, in_channels)
+
+    def leffa_unets(self, tensors: Tensors, config: Config, in_channels: int) -> tuple[UNet, UNet]:
+        """The generator and the reference, from below `unet.` and `unet_encoder.`."""
+        generator = self.unet(below("unet.", tensors), config, in_channels)
+        return generator, self.unet(below("unet_encoder.", tensors), config, LATENT_CHANNELS)
+
+    def _without_cross_attention(self, tensors: Tensors, config: Config) -> Tensors:
+        shapes = cross_attention_shapes(config)
+        for key, shape in shapes.items():
+            if key in tensors and tensors[key].shape != shape:
+                raise WeightsError(
+                    f"{key} of {self.card.name} is {tuple(tensors[key].shape)}, not {tuple(shape)}. {self.card.mending}"
+                )
+        return {key: tensor for key, tensor in tensors.items() if key not in shapes}
+
+    def _placed(self, network: Any) -> Any:
+        """Convolutions on tensor cores want the channels last."""
+        return network.to(memory_format=torch.channels_last) if self.device.type == "cuda" else network
+
+
+def below(prefix: str, tensors: Tensors) -> dict[str, Tensor]:
+    """The tensors under a prefix, without it."""
+    return {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+
+
+def check_prefixes(tensors: Tensors, prefixes: tuple[str, ...], card: ModelCard) -> None:
+    """
+    Raises:
+        WeightsError: a key has none of the `prefixes`.
+    """
+    if stray := sorted(key for key in tensors if not key.startswith(prefixes)):
+        raise WeightsError(f"The weights of {card.name} do not fit its network: unexpected {stray[0]}. {card.mending}")
+
+
+def _new_name(match: re.Match[str]) -> str:
+    return f"{match[1]}{_OLD_VAE_ATTENTION[match[2]]}."

@@ -1,0 +1,79 @@
+"""What both conditioners share: the networks, how they are run, and what is remembered of garments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from models.base import GarmentCache
+from models.sd_inpaint.architecture import LATENT_SCALE
+from models.sd_inpaint.memory import remembered
+from models.sd_inpaint.scene import Garment, Sampling, Scene
+from models.sd_inpaint.unet import UNet, spread
+from models.sd_inpaint.vae import encoded
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The networks on their device. `exact`: leave out work whose result is thrown away or known already."""
+
+    unet: UNet
+    vae: Any
+    device: torch.device
+    garment_cache: GarmentCache | None = None
+    exact: bool = True
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.unet.dtype
+
+    @property
+    def working_dtype(self) -> torch.dtype:
+        """Of the latents between the steps: never less than float32."""
+        return torch.promote_types(self.dtype, torch.float32)
+
+    def garment_key(self, kind: str, garment: Garment, *others: object) -> tuple[object, ...]:
+        """Under which something of a garment is remembered."""
+        return ("sd_inpaint", kind, garment.digest, tuple(garment.picture.shape), str(self.dtype), *others)
+
+    def garment_latents(self, garment: Garment) -> Tensor:
+        """`[1, 4, H / 8, W / 8]`, each garment by itself, so that a remembered one is that of any batch."""
+        key = self.garment_key("latents", garment)
+        picture = garment.picture
+        cache = self.garment_cache if self.exact else None
+        return remembered(cache, key, self.device, lambda: (encoded(self.vae, picture.to(self.device, self.dtype)),))[0]
+
+    def rows(self, scene: Scene, sampling: Sampling) -> int:
+        """Of the network's batch: twice the jobs when guided."""
+        return len(scene.person) * (2 if sampling.is_guided else 1)
+
+
+class Entrance:
+    """The UNet's first convolution, whose part that sees no noise is the same in each step.
+
+    `conditions`: `[R, C, h, w]`, the channels after the noise; the rows of several guidance branches, or of one when
+    they are alike.
+    """
+
+    def __init__(self, core: Core, conditions: Tensor) -> None:
+        self._core, self._conditions = core, conditions
+        if core.exact:
+            still = torch.zeros_like(conditions[:, :4])
+            self._entered = core.unet.entered(torch.cat([still, conditions], 1))
+
+    def entered(self, latents: Tensor) -> Tensor:
+        """`[B, 4, h, w]` -> `[R, C, h, w]`."""
+        noisy = latents.to(self._core.dtype)
+        if self._core.exact:
+            return spread(self._core.unet.entered_noise(noisy), len(self._entered)) + self._entered
+        return self._core.unet.entered(torch.cat([spread(noisy, len(self._conditions)), self._conditions], 1))
+
+
+def at_latent_size(pictures: Tensor) -> Tensor:
+    """`[B, C, H, W]` -> `[B, C, H / 8, W / 8]` by nearest neighbours, as the mask and DensePose enter the network."""
+    height, width = pictures.shape[-2:]
+    return F.interpolate(pictures, size=(height // LATENT_SCALE, width // LATENT_SCALE), mode="nearest")

@@ -1,0 +1,76 @@
+"""What the reference UNet saw, as a batch's generator attends to it, timestep by timestep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from models.sd_inpaint.scene import Sampling, Scene
+from models.sd_inpaint.unet import Attend, answered, attended, spread
+
+if TYPE_CHECKING:
+    from models.sd_inpaint.reference import Reference
+
+
+class Reading:
+    """A batch's garments, read when its steps want them. `embeddings`: of the generator, `[N, C]`.
+
+    Rows are guidance branches of jobs: nothing for each job, then each job's garment; only these when not guided.
+    """
+
+    def __init__(self, reference: Reference, scene: Scene, sampling: Sampling) -> None:
+        self._reference, self._scene, self._sampling = reference, scene, sampling
+        timesteps = sampling.schedule.timesteps
+        self._timesteps: list[int] = timesteps.tolist()
+        on_device = timesteps.to(reference.core.device)
+        self.embeddings = reference.core.unet.embedded(on_device)
+        self._reader_embeddings = reference.reader.embedded(on_device)
+        self._held: tuple[int, list[Any]] | None = None
+
+    def attend(self, step: int) -> Attend:
+        """How the generator's self-attentions answer, in the order of the walk."""
+        read = self._reference.read_at(self._sampling.schedule, step)
+        exact = self._reference.core.exact
+        if self._held is None or self._held[0] != read:
+            self._held = None  # makes room for the next
+            self._held = read, self._contexts(read) if exact else self._all_features(read)
+        contexts = iter(self._held[1])
+        if exact:
+            return lambda attention, own: _joined(attention, own, *next(contexts))
+        return lambda attention, own: _joined_and_cut(attention, own, next(contexts))
+
+    def _contexts(self, step: int) -> list[tuple[Tensor, Tensor]]:
+        """Keys and values `[R, N, C]` of what was read, for each self-attention."""
+        at = self._timesteps[step], self._reader_embeddings[step, None]
+        garments = {garment.digest: garment for garment in self._scene.garments}
+        seen = {digest: self._reference.garment_features(garment, *at) for digest, garment in garments.items()}
+        features = zip(*[seen[garment.digest] for garment in self._scene.garments], strict=True)
+        contexts = self._reference.contexts([torch.cat(rows) for rows in features])
+        if self._sampling.is_guided:
+            nothing = self._reference.nothing(self._scene.latent_size, *at)
+            contexts = [torch.cat([spread(n, len(c)), c]) for n, c in zip(nothing, contexts, strict=True)]
+        return list(zip(contexts[::2], contexts[1::2], strict=True))
+
+    def _all_features(self, step: int) -> list[Tensor]:
+        """Tokens `[R, N, C]` before each self-attention, as the published code reads them: all rows, each time."""
+        latents = torch.cat([self._reference.core.garment_latents(garment) for garment in self._scene.garments])
+        if self._sampling.is_guided:
+            latents = torch.cat([torch.zeros_like(latents), latents])
+        reader = self._reference.reader
+        return reader.all_features(reader.entered(latents), self._reader_embeddings[step, None])
+
+
+def _joined(attention: Any, own: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Attention of the generator's tokens to themselves and to what was read."""
+    rows = len(keys)
+    keys = torch.cat([spread(attention.to_k(own), rows), keys], 1)
+    values = torch.cat([spread(attention.to_v(own), rows), values], 1)
+    return answered(attention, own, keys, values)
+
+
+def _joined_and_cut(attention: Any, own: Tensor, read: Tensor) -> Tensor:
+    """The same as published: the tokens that were read attend too, and their answers are thrown away."""
+    both = torch.cat([own, read], 1)
+    return attended(attention, both, both)[:, : own.shape[1]]

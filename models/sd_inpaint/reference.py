@@ -1,0 +1,94 @@
+"""Leffa's conditioner: a second UNet reads the garment, and the first attends to what it saw.
+
+Both walk in step: at each timestep the reference UNet reads the garment's clean latents, and its tokens before each
+self-attention join the keys and values of the same self-attention of the generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from models.sd_inpaint.ancestral import Schedule
+from models.sd_inpaint.architecture import LATENT_CHANNELS
+from models.sd_inpaint.core import Core, Entrance, at_latent_size
+from models.sd_inpaint.memory import Tensors, constants, remembered
+from models.sd_inpaint.reading import Reading
+from models.sd_inpaint.scene import Garment, Predict, Sampling, Scene
+from models.sd_inpaint.unet import UNet, spread
+from models.sd_inpaint.vae import encoded
+
+EXTRA_CHANNELS = 8
+"""After the noise: mask, the latents of the masked person, DensePose."""
+
+
+class Reference:
+    """`reuse`: read the garment once, at the middle timestep, which is approximate.
+
+    `ends_clean`: as in `models.sd_inpaint.ancestral.Schedule`.
+    """
+
+    ends_clean = True
+
+    def __init__(self, core: Core, reader: UNet, *, reuse: bool = False) -> None:
+        self.core, self.reader, self._reuse = core, reader, reuse
+        self._constants = constants()
+
+    def rescale(self, guidance_scale: float) -> float:
+        """As in `models.sd_inpaint.ancestral.guided`; the published code takes the scale itself."""
+        return guidance_scale
+
+    def latent_size(self, height: int, width: int) -> tuple[int, int]:
+        """Of the canvas that is denoised, for pictures of `height` x `width` pixels."""
+        return height // 8, width // 8
+
+    def person_part(self, latents: Tensor) -> Tensor:
+        """All of the canvas."""
+        return latents
+
+    def begin(self, scene: Scene, sampling: Sampling) -> Predict:
+        core = self.core
+        assert scene.densepose is not None, "the reference UNet's generator looks at DensePose"
+        latents = encoded(core.vae, scene.person)
+        conditions = torch.cat([at_latent_size(scene.mask), latents, at_latent_size(scene.densepose)], 1)
+        # Both halves of the guidance are alike until they see a garment or none, in the first self-attention.
+        entrance = Entrance(core, conditions if core.exact else spread(conditions, core.rows(scene, sampling)))
+        reading = Reading(self, scene, sampling)
+
+        def predict(noisy: Tensor, step: int) -> Tensor:
+            entered, embedding = entrance.entered(noisy), reading.embeddings[step, None]
+            noise = core.unet.predicted(entered, embedding, reading.attend(step))
+            return sampling.combined(noise.to(core.working_dtype))
+
+        return predict
+
+    def read_at(self, schedule: Schedule, step: int) -> int:
+        """The step at whose timestep the garment is read."""
+        return len(schedule) // 2 if self._reuse else step
+
+    def garment_features(self, garment: Garment, timestep: int, embedding: Tensor) -> Tensors:
+        """Tokens `[1, N, C]` before each self-attention; each garment by itself, as its latents are."""
+        key = self.core.garment_key("features", garment, timestep)
+
+        def compute() -> Tensors:
+            return tuple(self.reader.features(self.reader.entered(self.core.garment_latents(garment)), embedding))
+
+        return remembered(self.core.garment_cache, key, self.core.device, compute)
+
+    def nothing(self, size: tuple[int, int], timestep: int, embedding: Tensor) -> Tensors:
+        """`contexts` of no garment: latents of `size` that are 0."""
+
+        def compute() -> Tensors:
+            still = torch.zeros(1, LATENT_CHANNELS, *size, dtype=self.core.dtype, device=self.core.device)
+            return tuple(self.contexts(self.reader.features(self.reader.entered(still), embedding)))
+
+        return remembered(self._constants, (size, timestep), self.core.device, compute)
+
+    def contexts(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Keys and values, in turn, that the generator's self-attentions make of `features`."""
+        contexts = []
+        for attention, tokens in zip(self.core.unet.attentions, features, strict=True):
+            contexts += [attention.to_k(tokens), attention.to_v(tokens)]
+        return contexts

@@ -1,0 +1,185 @@
+"""A walk through Stable Diffusion's UNet that leaves self-attention to whoever calls it.
+
+The modules are diffusers'; the order of their use is here, so that a conditioner may look at the tokens before each
+self-attention, answer them in its own way, and stop when it has seen enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+Attend = Callable[[Any, Tensor], Tensor]
+"""A block's `attn1` and the tokens `[B, N, C]` that `norm1` gave -> what is added to the tokens.
+
+The answer may have more rows, a multiple: then the rows part ways there, in the order [all, all again, ...].
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A resnet, and what follows it. `takes`: a skip joins before it; `leaves`: its output is kept as a skip."""
+
+    resnet: Any
+    transformer: Any = None
+    sampler: Any = None
+    takes: bool = False
+    leaves: bool = False
+
+
+class UNet:
+    """A network of `models.sd_inpaint.architecture.make_unet` as a list of layers."""
+
+    def __init__(self, network: Any) -> None:
+        self.network = network
+        self.layers = _layers_of(network)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        dtype: torch.dtype = self.network.conv_in.weight.dtype
+        return dtype
+
+    def embedded(self, timesteps: Tensor) -> Tensor:
+        """`[N]` -> `[N, C]`, of which a row serves a whole batch."""
+        embedded: Tensor = self.network.time_embedding(self.network.time_proj(timesteps).to(self.dtype))
+        return embedded
+
+    def entered(self, sample: Tensor) -> Tensor:
+        """`[B, in_channels, h, w]` -> `[B, C, h, w]`."""
+        entered: Tensor = self.network.conv_in(sample)
+        return entered
+
+    def entered_noise(self, noisy: Tensor) -> Tensor:
+        """What the noisy latents `[B, 4, h, w]` alone, the first channels of the sample, add to `entered`."""
+        return F.conv2d(noisy, self.network.conv_in.weight[:, : noisy.shape[1]], padding=1)
+
+    def predicted(self, entered: Tensor, embedding: Tensor, attend: Attend) -> Tensor:
+        """The noise `[B, 4, h, w]`. `embedding`: `[1, C]`."""
+        hidden = _run(self.layers, entered, [entered], embedding, attend)
+        predicted: Tensor = self.network.conv_out(F.silu(self.network.conv_norm_out(hidden)))
+        return predicted
+
+    def features(self, entered: Tensor, embedding: Tensor) -> list[Tensor]:
+        """The tokens before each self-attention, and nothing after the last of them."""
+        features: list[Tensor] = []
+
+        def attend(attention: Any, tokens: Tensor) -> Tensor:
+            features.append(tokens)
+            return attended(attention, tokens, tokens)
+
+        last = max(k for k, layer in enumerate(self.layers) if layer.transformer is not None)
+        skips = [entered]
+        hidden = _run(self.layers[:last], entered, skips, embedding, attend)
+        transformer = self.layers[last].transformer
+        tokens = _tokens(transformer, _resolved(self.layers[last], hidden, skips, embedding))
+        *before, final = transformer.transformer_blocks
+        for block in before:
+            tokens = _through(block, tokens, attend)
+        return [*features, final.norm1(tokens)]
+
+    def all_features(self, entered: Tensor, embedding: Tensor) -> list[Tensor]:
+        """`features`, after the whole forward pass, as the published code does it."""
+        features: list[Tensor] = []
+
+        def attend(attention: Any, tokens: Tensor) -> Tensor:
+            features.append(tokens)
+            return attended(attention, tokens, tokens)
+
+        self.predicted(entered, embedding, attend)
+        return features
+
+    @property
+    def attentions(self) -> list[Any]:
+        """Each `attn1`, in the order of the walk."""
+        blocks = (layer.transformer.transformer_blocks for layer in self.layers if layer.transformer is not None)
+        return [block.attn1 for several in blocks for block in several]
+
+
+def attended(attention: Any, tokens: Tensor, context: Tensor) -> Tensor:
+    """Attention of `tokens` `[B, N, C]` to `context` `[B, M, C]`."""
+    return answered(attention, tokens, attention.to_k(context), attention.to_v(context))
+
+
+def answered(attention: Any, tokens: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Attention of `tokens` `[B, N, C]` to `keys` and `values` `[B * r, M, C]`: `[B * r, N, C]`."""
+    queries = spread(attention.to_q(tokens), len(keys))
+    split = [part.unflatten(2, (attention.heads, -1)).transpose(1, 2) for part in (queries, keys, values)]
+    answer = F.scaled_dot_product_attention(*split)
+    projected: Tensor = attention.to_out[0](answer.transpose(1, 2).flatten(2))
+    return projected
+
+
+def spread(tensor: Tensor, rows: int) -> Tensor:
+    """`[B, ...]` repeated to `rows`, in the order [all, all again, ...]."""
+    return tensor if len(tensor) == rows else tensor.repeat(rows // len(tensor), *[1] * (tensor.ndim - 1))
+
+
+def _run(layers: Sequence[Layer], hidden: Tensor, skips: list[Tensor], embedding: Tensor, attend: Attend) -> Tensor:
+    for layer in layers:
+        hidden = _resolved(layer, hidden, skips, embedding)
+        if layer.transformer is not None:
+            hidden = _transformed(layer.transformer, hidden, attend)
+        if layer.leaves:
+            skips.append(hidden)
+        if layer.sampler is not None and layer.leaves:
+            hidden = layer.sampler(hidden)
+            skips.append(hidden)
+        elif layer.sampler is not None:
+            hidden = layer.sampler(hidden, output_size=skips[-1].shape[-2:])
+    return hidden
+
+
+def _resolved(layer: Layer, hidden: Tensor, skips: list[Tensor], embedding: Tensor) -> Tensor:
+    if layer.takes:
+        hidden = torch.cat([hidden, spread(skips.pop(), len(hidden))], 1)
+    resolved: Tensor = layer.resnet(hidden, embedding)
+    return resolved
+
+
+def _transformed(transformer: Any, hidden: Tensor, attend: Attend) -> Tensor:
+    tokens = _tokens(transformer, hidden)
+    for block in transformer.transformer_blocks:
+        tokens = _through(block, tokens, attend)
+    picture = tokens.unflatten(1, hidden.shape[-2:]).permute(0, 3, 1, 2)
+    return spread(hidden, len(tokens)) + transformer.proj_out(picture)
+
+
+def _tokens(transformer: Any, hidden: Tensor) -> Tensor:
+    tokens: Tensor = transformer.proj_in(transformer.norm(hidden)).flatten(2).transpose(1, 2)
+    return tokens
+
+
+def _through(block: Any, tokens: Tensor, attend: Attend) -> Tensor:
+    """A transformer block whose skipped cross-attention gives its input back: `h + norm2(h)`, not `h`."""
+    answer = attend(block.attn1, block.norm1(tokens))
+    tokens = spread(tokens, len(answer)) + answer
+    tokens = tokens + block.norm2(tokens)
+    passed: Tensor = tokens + block.ff(block.norm3(tokens))
+    return passed
+
+
+def _layers_of(network: Any) -> list[Layer]:
+    layers: list[Layer] = []
+    for block in network.down_blocks:
+        layers += _block_layers(block, block.downsamplers, leaves=True)
+    middle = network.mid_block
+    layers.append(Layer(middle.resnets[0], middle.attentions[0]))
+    layers.append(Layer(middle.resnets[1]))
+    for block in network.up_blocks:
+        layers += _block_layers(block, block.upsamplers, takes=True)
+    return layers
+
+
+def _block_layers(block: Any, samplers: Any, *, takes: bool = False, leaves: bool = False) -> list[Layer]:
+    count = len(block.resnets)
+    transformers = getattr(block, "attentions", None) or [None] * count
+    after = [None] * (count - 1) + [samplers[0] if samplers is not None else None]
+    return [
+        Layer(resnet, transformer, sampler, takes, leaves)
+        for resnet, transformer, sampler in zip(block.resnets, transformers, after, strict=True)
+    ]
