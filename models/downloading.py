@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from rich.filesize import decimal
+
 from models.catalog import ModelCard, WeightFile
 from models.checking import WeightsError, problem_at_a_glance, problem_of_content, sha256_of
 from models.hub import FetchError, RemoteFile, download, locate
-from models.placing import GB, Arrival, check_space, partial_path, place, take
+from models.placing import Arrival, check_space, partial_path, place, take
 from models.records import Record, read_records
 
 COMMIT_SHOWN = 12  # hex digits
@@ -24,7 +26,7 @@ def from_hub(card: ModelCard, wanted: Sequence[WeightFile], say: Callable[[str],
     check_space(card, sum(_bytes_to_come(card, file, remote) for file, remote in remotes))
     for file, remote in remotes:
         at = f"{remote.repository} at {remote.commit[:COMMIT_SHOWN]}"
-        say(f"{card.name}: {file.path}, {remote.size / GB:.2f} GB from {at}")
+        say(f"{card.name}: {file.path}, {decimal(remote.size)} from {at}")
         partial = _partial(card, remote)
         if twin := _twin(card, remote.sha256):
             take(twin, partial)

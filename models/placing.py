@@ -8,12 +8,13 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rich.filesize import decimal
+
 from models.catalog import ModelCard, WeightFile
 from models.checking import remember_sha256, sha256_of
 from models.hub import FetchError
 from models.records import Record, write_record
 
-GB = 1e9
 PARTIAL = ".partial"  # folder beside the files, for what is not whole
 
 
@@ -105,7 +106,7 @@ def check_space(card: ModelCard, num_bytes: int) -> None:
     free = shutil.disk_usage(card.folder).free
     if num_bytes > free:
         raise FetchError(
-            f"{card.name} needs {num_bytes / GB:.1f} GB more in {card.folder}, where {free / GB:.1f} GB are free. "
+            f"{card.name} needs {decimal(num_bytes)} more in {card.folder}, where {decimal(free)} are free. "
             "Free some space, or choose another folder by the setting `weights`."
         )
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.filesize import decimal
 
 from models.catalog import load_card
 from scripts.options import AcceptLicence, Data, settings_with
@@ -33,7 +34,7 @@ def run(
     fetched = fetch(chosen, source, console.print)
     for helper in chosen.optional_helpers:
         if not helper.is_fetched:
-            size = sum(file.size for file in helper.files) / 1e6
-            console.print(f"Optional: {helper.title}, {size:.0f} MB: fitting-room fetch {helper.given or helper.name}")
+            size = decimal(sum(file.size for file in helper.files))
+            console.print(f"Optional: {helper.title}, {size}: fitting-room fetch {helper.given or helper.name}")
     num_bytes = sum(path.stat().st_size for path in fetched)
     print(json.dumps({"card": chosen.name, "folder": str(chosen.folder), "fetched": len(fetched), "bytes": num_bytes}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Table
 
 from models.catalog import ModelCard, card_names, read_card
@@ -24,25 +25,28 @@ def run(data: Data = None) -> None:
 
 
 def _makers(cards: list[ModelCard]) -> Table:
-    table = Table("card", "weights' licence", "commercial", "GB", "needs", "TFLOP", "steps", "fetched", box=None)
+    table = _table("card", "weights' licence", "commercial", "size", "needs", "TFLOP", "steps", "fetched")
     for card in cards:
+        work = f"{card.tflop_per_picture:,.0f}" if card.tflop_per_picture >= 1 else f"{card.tflop_per_picture:.2g}"
+        needs, steps = ", ".join(card.needs), str(card.num_inference_steps)
         table.add_row(
-            card.name,
-            card.licence.weights,
-            _commercial(card),
-            _gigabytes(card),
-            ", ".join(card.needs),
-            f"{card.tflop_per_picture:.3g}",
-            str(card.num_inference_steps),
-            _fetched(card),
+            card.name, card.licence.weights, _commercial(card), _size(card), needs, work, steps, _fetched(card)
         )
     return table
 
 
 def _helpers(cards: list[ModelCard]) -> Table:
-    table = Table("helper", "weights' licence", "commercial", "GB", "fetched", box=None)
+    table = _table("helper", "weights' licence", "commercial", "size", "fetched")
     for card in cards:
-        table.add_row(card.name, card.licence.weights, _commercial(card), _gigabytes(card), _fetched(card))
+        table.add_row(card.name, card.licence.weights, _commercial(card), _size(card), _fetched(card))
+    return table
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column(first, no_wrap=True)
+    for name in others:
+        table.add_column(name, justify="right" if name in ("size", "TFLOP", "steps") else "left")
     return table
 
 
@@ -52,8 +56,8 @@ def _commercial(card: ModelCard) -> str:
     return f"[{COLOURS[said]}]{said}[/]{because}"
 
 
-def _gigabytes(card: ModelCard) -> str:
-    return f"{_num_bytes(card) / 1e9:.2f}"
+def _size(card: ModelCard) -> str:
+    return decimal(_num_bytes(card))
 
 
 def _num_bytes(card: ModelCard) -> int:

@@ -17,6 +17,7 @@ from inference.engine import family_of
 from inference.reuse import GarmentCache
 from models.base import Image, Loading, Mask, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
 from models.catalog import FAMILIES, ModelCard, WeightFile, card_names, read_card
+from models.checking import sha256_of
 from models.weights import WeightsError
 
 CPU = torch.device("cpu")
@@ -212,8 +213,8 @@ def with_changed_keys(card: ModelCard, file: WeightFile, folder: Path, rename: C
     tensors = load_file(card.path(file.path))
     first = sorted(tensors)[0]
     save_file({rename(key) if key == first else key: tensor for key, tensor in tensors.items()}, folder / file.path)
-    size = (folder / file.path).stat().st_size
-    changed = dataclasses.replace(file, size=size, sha256="")
+    written = folder / file.path
+    changed = dataclasses.replace(file, size=written.stat().st_size, sha256=sha256_of(written))
     files = tuple(changed if each is file else each for each in card.files)
     return dataclasses.replace(card, folder=folder, files=files)
 
