@@ -13,16 +13,17 @@ import numpy as np
 import pytest
 import torch
 from checkpoints.qwen_edit import file_of, small_card
-from diffusers import QwenImageTransformer2DModel
+from diffusers import AutoencoderKLQwenImage, QwenImageTransformer2DModel
 from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import calculate_dimensions
 from safetensors.torch import load_file, save_file
 from torch.utils._python_dispatch import TorchDispatchMode
+from transformers import Qwen2_5_VLConfig
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLForConditionalGeneration
 
 from models.base import Image, Loading, SamplingSettings, TryOnInputs, UnusableInput
 from models.catalog import CardError, ModelCard, read_card
 from models.flops import count
-from models.qwen_edit import networks
+from models.qwen_edit import networks, published
 from models.qwen_edit.denoiser import Denoiser
 from models.qwen_edit.family import Prepared, QwenEdit, State
 from models.qwen_edit.pictures import size_at
@@ -226,6 +227,23 @@ def test_the_four_step_card_walks_the_levels_that_its_lora_was_made_for(card: Mo
         torch.testing.assert_close(noise_levels(settings, 4, num_tokens), 3 * even / (1 + 2 * even))
     with pytest.raises(ValueError, match="stochastic_sampling"):
         check({"stochastic_sampling": True})
+
+
+def test_the_full_size_networks_fill_the_published_files() -> None:
+    """By the card's sizes: two bytes a number, and for each key of the header about a hundred more."""
+    with torch.device("meta"):
+        language = Qwen2_5_VLForConditionalGeneration(Qwen2_5_VLConfig.from_dict(dict(published.TEXT_ENCODER)))
+        made = {
+            "transformer/": QwenImageTransformer2DModel.from_config(published.TRANSFORMER).state_dict(),
+            "vae/": AutoencoderKLQwenImage.from_config(published.VAE).state_dict(),
+            "text_encoder/": language.state_dict(),
+        }
+    assert [len(tensors) for tensors in made.values()] == [1933, 194, 729]
+    weights = [file for file in read_card("qwen-image-edit-2511").files if file.path.endswith(".safetensors")]
+    for folder, tensors in made.items():
+        size = sum(file.size for file in weights if file.path.startswith(folder))
+        header = size - 2 * sum(tensor.numel() for tensor in tensors.values())
+        assert 80 < header / len(tensors) < 130, folder
 
 
 @pytest.mark.parametrize("exact_savings", [True, False])

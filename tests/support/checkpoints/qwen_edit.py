@@ -13,7 +13,7 @@ from diffusers import AutoencoderKLQwenImage, QwenImageTransformer2DModel
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import nn
-from transformers import Qwen2_5_VLConfig, Qwen2VLImageProcessorPil
+from transformers import Qwen2_5_VLConfig
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLForConditionalGeneration
 
 from models.catalog import Licence, ModelCard, WeightFile
@@ -36,9 +36,9 @@ def small_card(folder: Path, *, zero_cond_t: bool = True, text_positions: str = 
     _write_vae(folder / "vae")
     vocabulary = _write_tokenizer(folder / "tokenizer")
     _write_text_encoder(folder / "text_encoder", vocabulary)
-    Qwen2VLImageProcessorPil().save_pretrained(folder / "processor")
-    (folder / "scheduler").mkdir()
-    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(SCHEDULER))
+    for path, settings in (("processor/preprocessor_config", PROCESSOR), ("scheduler/scheduler_config", SCHEDULER)):
+        (folder / path).parent.mkdir()
+        (folder / f"{path}.json").write_text(json.dumps(settings))
     return ModelCard(
         name="small-qwen-edit",
         title="Small Qwen-Image-Edit",
@@ -64,6 +64,24 @@ def small_card(folder: Path, *, zero_cond_t: bool = True, text_positions: str = 
     )
 
 
+PROCESSOR = {
+    "do_convert_rgb": True,
+    "do_normalize": True,
+    "do_rescale": True,
+    "do_resize": True,
+    "image_mean": [0.48145466, 0.4578275, 0.40821073],
+    "image_processor_type": "Qwen2VLImageProcessorFast",
+    "image_std": [0.26862954, 0.26130258, 0.27577711],
+    "max_pixels": 12845056,
+    "merge_size": 2,
+    "min_pixels": 3136,
+    "patch_size": 14,
+    "processor_class": "Qwen2VLProcessor",
+    "resample": 3,
+    "rescale_factor": 1 / 255,
+    "size": {"longest_edge": 12845056, "shortest_edge": 3136},
+    "temporal_patch_size": 2,
+}
 SCHEDULER = {
     "_class_name": "FlowMatchEulerDiscreteScheduler",
     "base_image_seq_len": 256,
