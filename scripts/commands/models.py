@@ -11,6 +11,7 @@ from rich.table import Table
 from models.catalog import ModelCard, card_names, read_card
 from scripts.options import Data, settings_with
 
+WIDTH = 130  # characters of a row: a narrow terminal breaks it, which is better than cutting names short
 COLOURS = {"yes": "green", "grey": "yellow", "no": "red"}
 
 
@@ -19,6 +20,7 @@ def run(data: Data = None) -> None:
     settings = settings_with(data=data)
     cards = [read_card(name, settings.weights, settings.accepted_licences) for name in card_names()]
     console = Console(highlight=False)
+    console.width = max(console.width, WIDTH)
     console.print(_makers([card for card in cards if not card.is_helper]))
     console.print(_helpers([card for card in cards if card.is_helper]))
     print(json.dumps({"models": [_told(card) for card in cards]}))
