@@ -38,6 +38,8 @@ def problem_at_a_glance(card: ModelCard, file: WeightFile) -> str:
         return f"{path} is missing"
     if wanted is None:
         return f"{path} was not fetched, and the card does not say its SHA-256"
+    if other := _other_origin(card, file):
+        return f"{path} is from {other}"
     if path.stat().st_size != wanted[0]:
         return f"{path} has {path.stat().st_size} bytes instead of {wanted[0]}"
     return ""
@@ -49,6 +51,18 @@ def expectation(card: ModelCard, file: WeightFile) -> tuple[int, str] | None:
         return file.size, file.sha256
     record = read_records(card.folder).get(file.path)
     return (record.size, record.sha256) if record else None
+
+
+def _other_origin(card: ModelCard, file: WeightFile) -> str:
+    """Where a file came from when the card now asks for another; a card that has its SHA-256 asks for nothing else."""
+    record = read_records(card.folder).get(file.path)
+    if record is None or (file.sha256 and not file.is_converted):
+        return ""
+    repository, source, revision = card.origin(file)
+    is_asked = (record.repository, record.source) == (repository, source)
+    if is_asked and revision in (record.revision, record.commit):
+        return ""
+    return f"{record.repository} at {record.revision}, the card asks for {repository} at {revision}"
 
 
 def problem_of_content(card: ModelCard, file: WeightFile) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.filesize import decimal
 
 from models.catalog import ModelCard, WeightFile
-from models.checking import WeightsError, problem_at_a_glance, problem_of_content, sha256_of
+from models.checking import WeightsError, problem_at_a_glance, problem_of_content, remember_sha256, remembered_sha256
 from models.hub import FetchError, RemoteFile, download, locate
 from models.placing import Arrival, check_space, partial_path, place, take
 from models.records import Record, read_records
@@ -28,13 +28,16 @@ def from_hub(card: ModelCard, wanted: Sequence[WeightFile], say: Callable[[str],
         at = f"{remote.repository} at {remote.commit[:COMMIT_SHOWN]}"
         say(f"{card.name}: {file.path}, {decimal(remote.size)} from {at}")
         partial = _partial(card, remote)
-        if twin := _twin(card, remote.sha256):
-            take(twin, partial)
+        twin = _twin(card, remote.sha256)
+        if twin:
+            take(twin[0] / twin[1], partial)
         else:
             download(remote, partial)
         revision = card.origin(file)[2]
         record = Record(remote.size, remote.sha256, remote.repository, revision, remote.commit, remote.source)
         place(card, file, Arrival(partial, record))
+        if twin:
+            remember_sha256(*twin, remote.sha256)  # a new link is a change of its times
 
 
 def _located(card: ModelCard, wanted: Sequence[WeightFile]) -> list[tuple[WeightFile, RemoteFile]]:
@@ -73,11 +76,10 @@ def _bytes_to_come(card: ModelCard, file: WeightFile, remote: RemoteFile) -> int
     return remote.size * (2 if file.is_converted else 1) - min(there, remote.size)
 
 
-def _twin(card: ModelCard, sha256: str) -> Path | None:
-    """The same file of another card, undamaged: checkpoints share their base models."""
+def _twin(card: ModelCard, sha256: str) -> tuple[Path, str] | None:
+    """Folder and path of the same file of another card, undamaged: checkpoints share their base models."""
     for folder in card.folder.parent.iterdir() if sha256 else ():
         for path, record in read_records(folder).items():
-            twin = folder / path
-            if record.sha256 == sha256 and twin.is_file() and sha256_of(twin) == sha256:
-                return twin
+            if record.sha256 == sha256 and (folder / path).is_file() and remembered_sha256(folder, path) == sha256:
+                return folder, path
     return None

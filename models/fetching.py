@@ -15,7 +15,7 @@ from models.downloading import from_hub
 from models.hub import FetchError
 from models.mirror import from_mirror
 from models.placing import PARTIAL
-from models.records import Record, read_records, write_record
+from models.records import Record, write_record
 
 Say = Callable[[str], None]
 
@@ -34,15 +34,7 @@ def fetch(card: ModelCard, mirror: Path | None = None, say: Say = lambda line: N
 
 def is_whole(card: ModelCard, file: WeightFile) -> bool:
     """Whether a file is in place, undamaged, and what the card now asks for."""
-    if problem_at_a_glance(card, file):
-        return False
-    record = read_records(card.folder).get(file.path)
-    if record and (file.is_converted or not file.sha256):
-        repository, source, revision = card.origin(file)
-        is_asked = (record.repository, record.source) == (repository, source)
-        if not is_asked or revision not in (record.revision, record.commit):
-            return False
-    return not problem_of_content(card, file)
+    return not problem_at_a_glance(card, file) and not problem_of_content(card, file)
 
 
 def _fetch_one(card: ModelCard, mirror: Path | None, say: Say) -> list[Path]:

@@ -25,6 +25,10 @@ def card_of(folder: Path, sha256: str = hashlib.sha256(CONTENT).hexdigest(), sou
     )
 
 
+def recorded(revision: str = "main", source: str = "net.safetensors") -> Record:
+    return Record(len(CONTENT), hashlib.sha256(CONTENT).hexdigest(), "acme/doll", revision, "c0ffee", source)
+
+
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files that were read to be hashed; every one counts as large."""
@@ -95,7 +99,7 @@ def test_a_file_that_nobody_described_is_not_trusted(tmp_path: Path) -> None:
 @pytest.mark.parametrize("source", ["", "net.pth"])
 def test_without_a_hash_in_the_card_the_one_first_fetched_counts(tmp_path: Path, source: str) -> None:
     card = card_of(tmp_path, sha256="0" * 64 if source else "", source=source)  # the card's is that of the pickle
-    write_record(tmp_path, "net.safetensors", Record(len(CONTENT), hashlib.sha256(CONTENT).hexdigest()))
+    write_record(tmp_path, "net.safetensors", recorded(source=source or "net.safetensors"))
     checked_file(card, card.files[0])
     (tmp_path / "net.safetensors").write_bytes(CONTENT[::-1])
     assert problem_at_a_glance(card, card.files[0]) == ""
@@ -103,3 +107,13 @@ def test_without_a_hash_in_the_card_the_one_first_fetched_counts(tmp_path: Path,
         checked_file(card, card.files[0])
     (tmp_path / "net.safetensors").write_bytes(CONTENT[:-1])
     assert "has 699 bytes instead of 700" in problem_at_a_glance(card, card.files[0])
+
+
+def test_what_was_fetched_of_another_revision_than_the_card_s_is_refused(tmp_path: Path) -> None:
+    card = card_of(tmp_path, sha256="")
+    write_record(tmp_path, "net.safetensors", recorded(revision="v1"))
+    with pytest.raises(WeightsError, match=r"is from acme/doll at v1, the card asks for acme/doll at main\. Fetch"):
+        checked_file(card, card.files[0])
+    write_record(tmp_path, "net.safetensors", recorded(revision="main"))
+    for revision in ("main", "c0ffee"):
+        checked_file(dataclasses.replace(card, revision=revision), card.files[0])

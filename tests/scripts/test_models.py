@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 from models.catalog import card_names, read_card
-from models.checking import sha256_of
 from models.records import Record, write_record
 
 ROOT = Path(__file__).parents[2]
@@ -67,8 +66,8 @@ def test_doctor_names_the_file_that_is_missing_or_damaged_and_the_command(tmp_pa
 
     folder.mkdir(parents=True)
     (folder / "paperdoll.safetensors").write_bytes(b"whole")
-    write_record(folder, "paperdoll.safetensors", Record(5, hashlib.sha256(b"whole").hexdigest()))
-    assert sha256_of(folder / "paperdoll.safetensors") == hashlib.sha256(b"whole").hexdigest()
+    record = Record(5, hashlib.sha256(b"whole").hexdigest(), "acme/doll", "main", "c0ffee", "paperdoll.safetensors")
+    write_record(folder, "paperdoll.safetensors", record)
     assert found()[:2] == (0, [])
 
     (folder / "paperdoll.safetensors").write_bytes(b"half")
