@@ -19,8 +19,9 @@ ATTENTION, MLP = 0, 3
 
 @dataclass(frozen=True, slots=True)
 class Modulation:
-    """What the time does to a block. `noise`: `[1, 6 D]`, for all rows, or those before `num_noise` when `still`,
-    `[1, 6 D]`, is there for the references.
+    """What the time does to a block: shift, scale and gate of its two halves, `[1, 6 D]`.
+
+    `noise` is for all rows or, where `still` is there for the references, for those before `num_noise`.
     """
 
     noise: Tensor
@@ -75,17 +76,19 @@ class Heads:
 def image_heads(block: QwenImageTransformerBlock, rows: Tensor, rotary: Tensor, *, num_queries: int) -> Heads:
     """Of image rows `[B, L, D]` as they enter attention; queries of the first `num_queries` alone."""
     attn = block.attn
-    query = attn.norm_q(_per_head(attn, attn.to_q(rows[:, :num_queries])))
-    key = attn.norm_k(_per_head(attn, attn.to_k(rows)))
-    return Heads(_turned(query, rotary[:num_queries]), _turned(key, rotary), _per_head(attn, attn.to_v(rows)))
+    made = (attn.to_q(rows[:, :num_queries]), attn.to_k(rows), attn.to_v(rows))
+    query, key, value = (_per_head(attn, one) for one in made)
+    query, key = attn.norm_q(query), attn.norm_k(key)
+    return Heads(_turned(query, rotary[:num_queries]), _turned(key, rotary), value)
 
 
 def text_heads(block: QwenImageTransformerBlock, rows: Tensor, rotary: Tensor, *, num_queries: int) -> Heads:
     """Of text rows `[B, T, D]` as they enter attention; queries of the first `num_queries` alone."""
     attn = block.attn
-    query = attn.norm_added_q(_per_head(attn, attn.add_q_proj(rows[:, :num_queries])))
-    key = attn.norm_added_k(_per_head(attn, attn.add_k_proj(rows)))
-    return Heads(_turned(query, rotary[:num_queries]), _turned(key, rotary), _per_head(attn, attn.add_v_proj(rows)))
+    made = (attn.add_q_proj(rows[:, :num_queries]), attn.add_k_proj(rows), attn.add_v_proj(rows))
+    query, key, value = (_per_head(attn, one) for one in made)
+    query, key = attn.norm_added_q(query), attn.norm_added_k(key)
+    return Heads(_turned(query, rotary[:num_queries]), _turned(key, rotary), value)
 
 
 def attended(block: QwenImageTransformerBlock, text: Heads, image: Heads) -> tuple[Tensor, Tensor]:

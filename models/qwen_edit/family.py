@@ -13,31 +13,17 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from models.base import GarmentCache, Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
+from models.base import GarmentCache, Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.catalog import CardError, ModelCard
 from models.flops import FlopCount
-from models.preprocess.compositing import restore
-from models.preprocess.fitting import Box, Fit
-from models.qwen_edit.coder import DOWNSCALING, PIXELS_A_TOKEN, packed
+from models.qwen_edit.coder import PIXELS_A_TOKEN
 from models.qwen_edit.denoiser import Scene
+from models.qwen_edit.job import Prepared, refuse_unusable
 from models.qwen_edit.networks import Networks
 from models.qwen_edit.pictures import Areas, Picture
 from models.qwen_edit.reader import tokens_of
 from models.qwen_edit.schedule import combined, noise_levels
-from models.sampling import job_noise
-
-SMALLEST, NARROWEST = 16, 6  # pixels of a side; times as long as wide
-NAMES = {"person": "photograph", "garment": "garment's picture"}
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """One job. `chats`: tokens of the instruction, and of the negative one."""
-
-    inputs: TryOnInputs
-    person: Picture
-    garment: Picture
-    chats: tuple[list[int], list[int]]
+from models.qwen_edit.work import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +60,10 @@ class QwenEdit(TryOnFamily[Prepared, State]):
     categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower", "overall"})
 
     def __init__(self, networks: Networks, card: ModelCard, cache: GarmentCache | None) -> None:
-        if missing := sorted(self.categories - set(card.prompts)):
+        if missing := sorted(set(card.categories) - set(card.prompts)):
             raise CardError(f"The model card {card.name} has no prompts for {', '.join(missing)}.")
-        self._networks, self._prompts, self._cache = networks, card.prompts, cache
+        self._networks, self._cache = networks, cache
+        self._prompts = {category: card.prompts[category] for category in card.categories}
         self._negative_prompt = card.network.get("negative_prompt", " ")
         self._areas = Areas(**card.network.get("areas", {}))
 
@@ -86,12 +73,10 @@ class QwenEdit(TryOnFamily[Prepared, State]):
 
     @classmethod
     def count_flops(cls, card: ModelCard) -> FlopCount:
-        from models.qwen_edit.work import counted
-
         return counted(card)
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
-        _refuse_unusable(inputs, self.categories)
+        refuse_unusable(inputs, self._prompts)
         processor = self._networks.processor
         person, garment = (Picture.of(image, self._areas, processor) for image in (inputs.person, inputs.garment))
         prompts = (self._prompts[inputs.category], self._negative_prompt)
@@ -131,7 +116,7 @@ class QwenEdit(TryOnFamily[Prepared, State]):
             for row, job in enumerate(group.jobs):
                 one = state.prepared[job]
                 pixels = self._networks.coder.decoded(group.noisy[row : row + 1], *one.person.size)
-                pictures[job] = _in_photograph(one, pixels)
+                pictures[job] = one.in_photograph(pixels)
         return [pictures[job] for job in range(len(state.prepared))]
 
     def _conditions(self, one: Prepared, num_branches: int) -> Conditions:
@@ -171,38 +156,8 @@ class QwenEdit(TryOnFamily[Prepared, State]):
         pictures = torch.cat([conditions[job].references for job in jobs]).to(dtype)
         texts = [torch.cat(branch) for branch in zip(*(conditions[job].texts for job in jobs), strict=True)]
         scene = self._networks.denoiser.scene([canvas, *references], pictures, texts)
-        noise = torch.cat([_noise(prepared[job], pictures.shape[2]) for job in jobs])
+        noise = torch.cat([prepared[job].noise(pictures.shape[2]) for job in jobs])
         levels = noise_levels(self._networks.scheduler, settings.num_inference_steps, noise.shape[1])
         # Between steps pictures are never rounder than float32.
         kept = torch.promote_types(dtype, torch.float32)
         return Group(jobs, scene, noise.to(device, kept), levels.to(device))
-
-
-def _noise(one: Prepared, num_channels: int) -> Tensor:
-    """Tokens `[1, N, C]`, drawn as latents, as published."""
-    height, width = (side // DOWNSCALING for side in one.person.size)
-    return packed(job_noise(one.inputs.seed, (1, num_channels // 4, height, width)))
-
-
-def _in_photograph(one: Prepared, pixels: Tensor) -> Image:
-    """`pixels`: `[1, 3, H, W]` in [-1, 1]."""
-    canvas = ((pixels[0].float() / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
-    rows, columns = one.inputs.person.shape[:2]
-    height, width = one.person.size
-    fit = Fit(Box(0, 0, columns, rows), Box(0, 0, width, height), (rows, columns))
-    return restore(one.inputs.person, canvas.cpu().numpy(), fit, one.inputs.mask)
-
-
-def _refuse_unusable(inputs: TryOnInputs, categories: frozenset[str]) -> None:
-    if inputs.category not in categories:
-        raise UnusableInput("garment", "This model does not know that kind of garment. Please choose another one.")
-    for which, picture in (("person", inputs.person), ("garment", inputs.garment)):
-        shorter, longer = sorted(picture.shape[:2])
-        if shorter < SMALLEST:
-            raise UnusableInput(
-                which, f"The {NAMES[which]} is too small. Please use one of at least {SMALLEST} pixels a side."
-            )
-        if longer > NARROWEST * shorter:
-            raise UnusableInput(which, f"The {NAMES[which]} is too narrow. Please use one that is less stretched.")
-    if inputs.mask is not None and inputs.mask.shape != inputs.person.shape[:2]:
-        raise UnusableInput("person", "The mask must be of the photograph's size.")

@@ -42,9 +42,11 @@ class Networks:
 
     @classmethod
     def loaded(cls, card: ModelCard, device: torch.device, exact_savings: bool) -> Self:
-        """Raises:
-        WeightsError: a file or key is missing or unexpected.
-        CardError: the card asks for something that is not done here.
+        """Of a card's folder, in its precision where the device has it.
+
+        Raises:
+            WeightsError: a file or key is missing or unexpected.
+            CardError: the card asks for something that is not done here.
         """
         for file in card.files:
             if not file.path.endswith(".safetensors"):

@@ -15,8 +15,10 @@ REFUSED = ("stochastic_sampling", "invert_sigmas")
 
 
 def check(settings: Mapping[str, Any]) -> None:
-    """Raises:
-    ValueError: the settings ask for other steps than Euler's.
+    """That the settings ask for Euler's steps.
+
+    Raises:
+        ValueError: they ask for others.
     """
     if asked := [name for name in REFUSED if settings.get(name)]:
         raise ValueError(f"the scheduler asks for {' and '.join(asked)}, which is not done here")

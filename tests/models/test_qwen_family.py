@@ -25,7 +25,8 @@ from models.catalog import CardError, ModelCard, read_card
 from models.flops import count
 from models.qwen_edit import networks, published
 from models.qwen_edit.denoiser import Denoiser
-from models.qwen_edit.family import Prepared, QwenEdit, State
+from models.qwen_edit.family import QwenEdit, State
+from models.qwen_edit.job import Prepared
 from models.qwen_edit.pictures import size_at
 from models.qwen_edit.schedule import check, noise_levels
 from models.qwen_edit.work import Loop, Sizes
