@@ -127,7 +127,7 @@ def test_a_family_that_is_added_keeps_the_laws(tmp_path: Path) -> None:
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_text(text)
     (tmp_path / "models/sketch/__init__.py").touch()
-    insert(tmp_path / "models/catalog.py", "FAMILIES = {\n", BLOCKS["row", "models/catalog.py"])
+    insert(tmp_path / "models/registry.py", "FAMILIES = {\n", BLOCKS["row", "models/registry.py"])
     insert(tmp_path / "tests/models/test_laws.py", "CHECKPOINTS = (", '"sketch", ')
     command = BLOCKS["run", "family"].split()
     assert command[0] == "scripts/test"
