@@ -19,8 +19,8 @@ from models.flops import FlopCount
 from models.qwen_edit.coder import PIXELS_A_TOKEN
 from models.qwen_edit.denoiser import Scene
 from models.qwen_edit.job import Prepared, refuse_unusable
-from models.qwen_edit.networks import Networks
-from models.qwen_edit.pictures import Areas, Picture
+from models.qwen_edit.networks import Networks, areas_of
+from models.qwen_edit.pictures import Picture
 from models.qwen_edit.reader import tokens_of
 from models.qwen_edit.schedule import combined, noise_levels
 from models.qwen_edit.work import counted
@@ -65,7 +65,7 @@ class QwenEdit(TryOnFamily[Prepared, State]):
         self._networks, self._cache = networks, cache
         self._prompts = {category: card.prompts[category] for category in card.categories}
         self._negative_prompt = card.network.get("negative_prompt", " ")
-        self._areas = Areas(**card.network.get("areas", {}))
+        self._areas = areas_of(card)
 
     @classmethod
     def load(cls, card: ModelCard, device: torch.device, loading: Loading) -> Self:

@@ -14,9 +14,11 @@ from transformers import Qwen2_5_VLConfig, Qwen2Tokenizer, Qwen2VLImageProcessor
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
 
 from models.catalog import CardError, ModelCard
+from models.fields import filled
 from models.qwen_edit import schedule
 from models.qwen_edit.coder import Coder
 from models.qwen_edit.denoiser import Denoiser
+from models.qwen_edit.pictures import Areas
 from models.qwen_edit.reader import Reader
 from models.weights import WeightsError, build_network, checked_file, load_tensors, precision_on
 
@@ -78,6 +80,18 @@ def config_of(card: ModelCard, folder: str, file: str = "config.json") -> dict[s
     except ValueError as error:
         raise WeightsError(f"{path} is not JSON: {error}. {card.mending}") from error
     return read
+
+
+def areas_of(card: ModelCard) -> Areas:
+    """As the card's table says.
+
+    Raises:
+        CardError: it says something else.
+    """
+    try:
+        return filled(Areas, "network.areas.", card.network.get("areas", {}))
+    except ValueError as error:
+        raise CardError(f"The model card {card.name} is malformed: {error}.") from error
 
 
 def reader_of(card: ModelCard, model: Qwen2_5_VLModel, exact_savings: bool) -> Reader:

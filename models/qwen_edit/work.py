@@ -16,8 +16,8 @@ from models.flops import FlopCount, count
 from models.qwen_edit import published
 from models.qwen_edit.coder import PIXELS_A_TOKEN, Coder
 from models.qwen_edit.denoiser import Denoiser
-from models.qwen_edit.networks import config_of, reader_of
-from models.qwen_edit.pictures import Areas, Picture, size_at
+from models.qwen_edit.networks import areas_of, config_of, reader_of
+from models.qwen_edit.pictures import Picture, size_at
 from models.qwen_edit.reader import MERGED, NUM_DROPPED, Reader
 
 SIDE = 28  # pixels of one of Qwen2.5-VL's tokens
@@ -43,7 +43,7 @@ class Sizes:
 
     @classmethod
     def of(cls, card: ModelCard) -> Sizes:
-        areas = Areas(**card.network.get("areas", {}))
+        areas = areas_of(card)
         glance = size_at(areas.glance, card.height, card.width)
         height, width = (2 * max(round(side / SIDE), 2) for side in glance)
         return cls(size_at(areas.canvas, card.height, card.width), (height, width))

@@ -213,6 +213,7 @@ def test_a_missing_file_is_named_with_what_to_do(card: ModelCard, tmp_path: Path
         {"prompts": {"upper": "A top."}},
         {"network": {"text_positions": "spiral"}},
         {"network": {"scheduler": {"stochastic_sampling": True}}},
+        {"network": {"areas": {"canvass": 4096}}},
     ],
 )
 def test_a_card_that_asks_for_what_is_not_done_is_refused(card: ModelCard, changes: dict[str, Any]) -> None:
