@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 from PIL.Image import Resampling
 from torch import Tensor
@@ -47,8 +46,9 @@ def reference(picture: Image, cell: int) -> Image:
 
 
 def to_tensor(picture: Image) -> Tensor:
-    """`float32 [1, 3, H, W]` in [-1, 1]."""
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255 * 2 - 1
+    """`float32 [1, 3, H, W]` in [-1, 1], its channels last in memory as in the published pipeline: the layout decides
+    in which order the encoder sums, which half precision shows."""
+    return torch.from_numpy(picture[None].copy()).permute(0, 3, 1, 2).float() / 255 * 2 - 1
 
 
 def to_image(picture: Tensor) -> Image:

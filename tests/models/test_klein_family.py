@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from transformers import Qwen3Config, Qwen3Model
 
 from models.base import Image, Loading, SamplingSettings, TryOnInputs, UnusableInput
 from models.catalog import CardError, ModelCard, WeightFile, read_card
-from models.flux2_klein import latents, published
+from models.flux2_klein import latents, networks, published
 from models.flux2_klein.family import Flux2Klein
 from models.flux2_klein.networks import Networks
+from models.flux2_klein.prompts import PromptReader
 from models.flux2_klein.work import count_flops
 from models.preprocess.helpers import Helpers
 from models.preprocess.pose import Pose
@@ -126,17 +128,28 @@ def test_a_step_never_waits_for_the_device(card: ModelCard, exact_savings: bool)
     assert reads.num_reads == 1  # the count itself works
 
 
-def test_the_text_encoder_leaves_once_the_prompts_are_read(card: ModelCard) -> None:
+def test_the_text_encoder_leaves_before_the_others_come(card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[weakref.ref[torch.nn.Module]] = []
+    load, transformer = PromptReader.load, networks._transformer
+
+    def watched(*args: Any, **kwargs: Any) -> PromptReader:
+        reader = load(*args, **kwargs)
+        read.append(weakref.ref(reader.model))
+        return reader
+
+    def checked(*args: Any) -> torch.nn.Module:
+        assert [one() for one in read] == [None]
+        return transformer(*args)
+
+    monkeypatch.setattr(PromptReader, "load", watched)
+    monkeypatch.setattr(networks, "_transformer", checked)
     assert Networks.load(card, CPU, exact_savings=True).reader is None
-    whole = Networks.load(card, CPU, exact_savings=False).reader
-    assert whole is not None
-    assert len(whole.model.layers) == 29
 
 
 @pytest.mark.parametrize("exact_savings", [True, False])
 def test_nothing_stays_on_the_meta_device(card: ModelCard, exact_savings: bool) -> None:
-    networks = Networks.load(card, CPU, exact_savings=exact_savings)
-    modules = [networks.transformer, networks.vae, *([networks.reader.model] if networks.reader else [])]
+    loaded = Networks.load(card, CPU, exact_savings=exact_savings)
+    modules = [loaded.transformer, loaded.vae, *([loaded.reader.model] if loaded.reader else [])]
     for module in modules:
         assert not [name for name, tensor in (*module.named_parameters(), *module.named_buffers()) if tensor.is_meta]
 
@@ -255,12 +268,12 @@ def test_what_cannot_be_used_is_refused_in_a_sentence(family: Flux2Klein, which:
 def test_the_published_architecture_has_the_bytes_of_the_published_files() -> None:
     card = read_card("flux2-klein-4b")
     with torch.device("meta"):
-        networks = {
+        parts = {
             "transformer/": Flux2Transformer2DModel.from_config(published.TRANSFORMER),
             "vae/": AutoencoderKLFlux2.from_config(published.VAE),
             "text_encoder/": Qwen3Model(Qwen3Config.from_dict(published.TEXT_ENCODER)),
         }
-    for folder, network in networks.items():
+    for folder, network in parts.items():
         num_bytes = sum(2 * parameter.numel() for parameter in network.parameters())
         files = [file.size for file in card.files if file.path.startswith(folder) and file.path.endswith("tensors")]
         assert 0 < sum(files) - num_bytes < 1e5  # the headers

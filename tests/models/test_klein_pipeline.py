@@ -48,8 +48,10 @@ def generated(
     return family.canvases(state)
 
 
-def by_the_pipeline(card: ModelCard, job: TryOnInputs, settings: SamplingSettings) -> Tensor:
-    pipeline = Flux2KleinPipeline.from_pretrained(card.folder)
+def by_the_pipeline(
+    card: ModelCard, job: TryOnInputs, settings: SamplingSettings, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    pipeline = Flux2KleinPipeline.from_pretrained(card.folder, dtype=dtype)
     pipeline.set_progress_bar_config(disable=True)
     whole = Box(0, 0, job.person.shape[1], job.person.shape[0])
     canvas, _ = pictures.on_canvas(job.person, whole, card.height * card.width, 16)
@@ -78,6 +80,17 @@ def test_a_request_comes_out_as_the_published_pipeline_makes_it(
     settings = SamplingSettings(3, guidance_scale)
     (ours,) = generated(card, [job], settings, Loading(exact_savings=exact_savings))
     assert relative_error(ours, by_the_pipeline(card, job, settings)) < 1e-5
+
+
+def test_half_precision_rounds_as_the_published_pipeline_rounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.flux2_klein.networks.precision_on", lambda card, device: torch.bfloat16)
+    card = small_card(tmp_path, is_distilled=False)
+    job = TryOnInputs(noisy_picture(0, 150, 90), noisy_picture(1, 75, 130), "overall", seed=5)
+    settings = SamplingSettings(3, 4.0)
+    (ours,) = generated(card, [job], settings, Loading())
+    assert relative_error(ours, by_the_pipeline(card, job, settings, torch.bfloat16)) < 1e-3
 
 
 def test_a_card_alone_turns_guidance_on(tmp_path: Path) -> None:
