@@ -7,12 +7,13 @@ from typing import TypeVar
 
 import torch
 from accelerate import init_empty_weights
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from models.catalog import ModelCard
 from models.checking import WeightsError, checked_file
 from models.lora import merged
+from models.mapping import mapped_tensors, release
 
 __all__ = ["WeightsError", "build_network", "checked_file", "load_tensors", "precision_on"]
 
@@ -39,9 +40,8 @@ def load_tensors(card: ModelCard, folder: str = "", device: torch.device = CPU) 
     """All tensors of the card's safetensors files, or of those below one of its folders, after `checked_file`.
 
     Those of the network that the card's LoRAs are for have them merged in (see `models.lora`).
-    On the CPU they are views of the mapped files: nothing is read before it is used, and what is read is the
-    kernel's to drop. Give another `device` only to what is kept in the file's own dtype; `build_network` takes
-    mapped tensors to the device one by one, and has each there in one dtype only.
+    On the CPU they are views of the mapped files. Give another `device` only to what is kept in the file's own dtype:
+    `build_network` takes mapped tensors to the device one by one, and has each there in one dtype only.
 
     Raises:
         WeightsError: a file is missing, damaged or not safetensors, or two of them have the same key.
@@ -53,8 +53,7 @@ def load_tensors(card: ModelCard, folder: str = "", device: torch.device = CPU) 
             continue
         path = checked_file(card, file)
         try:
-            with safe_open(path, framework="pt", device=str(device)) as mapped:
-                read = {key: mapped.get_tensor(key) for key in mapped.keys()}  # noqa: SIM118 - not a dict
+            read = mapped_tensors(path, device)
         except SafetensorError as error:
             raise WeightsError(f"{path} is no safetensors file: {error}. {card.mending}") from error
         if twice := sorted(set(tensors) & set(read)):
@@ -89,9 +88,12 @@ def build_network(
 
 
 def _placed(tensor: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """To the device as it lies in the file, and cast there."""
+    """To the device as it lies in the file, and cast there; it is then no longer needed where it was."""
     placed = tensor.to(device)
-    return placed.to(dtype) if placed.is_floating_point() else placed
+    placed = placed.to(dtype) if placed.is_floating_point() else placed
+    if placed.data_ptr() != tensor.data_ptr():
+        release(tensor)
+    return placed
 
 
 def _check_fit(wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], card: ModelCard) -> None:

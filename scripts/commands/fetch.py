@@ -32,6 +32,7 @@ def run(
     chosen = load_card(card, settings.weights, settings.accepted_licences)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     fetched = fetch(chosen, source, console.print)
+    console.print(f"{chosen.title} is in {chosen.folder}.")
     for helper in chosen.optional_helpers:
         if not helper.is_fetched:
             size = decimal(sum(file.size for file in helper.files))

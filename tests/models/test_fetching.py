@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ from safetensors.torch import load_file
 
 from models import checking
 from models.catalog import ModelCard, load_card
-from models.checking import checked_file, sha256_of
+from models.checking import WeightsError, checked_file, sha256_of
 from models.fetching import fetch
 from models.hub import FetchError
 from models.records import read_records
@@ -330,9 +331,32 @@ def test_a_pickle_becomes_safetensors_once(hub: Hub, tmp_path: Path) -> None:
     card = card_in(tmp_path, 'path = "net.safetensors"\nsize = 1\nsource = "net.pth"', fields='precision = "float16"')
     fetch(card)
     assert visible(card.folder) == {"net.safetensors", "fetched.json"}
+    assert not (card.folder / ".partial").exists()
     weight = load_file(card.path("net.safetensors"))["weight"]
     assert weight.dtype == torch.float16
     torch.testing.assert_close(weight.float(), torch.arange(6.0).reshape(2, 3))
     hub.asked.clear()
+    assert fetch(card) == []
+    assert hub.asked == []
+
+
+class Malicious:
+    def __reduce__(self) -> tuple[object, ...]:
+        return (exec, ("raise SystemExit('it was run')",))
+
+
+def test_a_pickle_that_holds_code_is_refused_and_thrown_away(hub: Hub, tmp_path: Path) -> None:
+    torch.save({"weight": torch.ones(2), "gift": Malicious()}, tmp_path / "net.pth")
+    hub.publish("acme/doll", {"net.pth": (tmp_path / "net.pth").read_bytes()})
+    card = card_in(tmp_path, 'path = "net.safetensors"\nsize = 1\nsource = "net.pth"')
+    with pytest.raises(WeightsError, match="could run a stranger's code: it is refused"):
+        fetch(card)
+    assert [path for path in card.folder.rglob("*") if path.is_file()] == []
+
+
+def test_a_file_put_there_by_hand_counts_when_it_is_the_cards(hub: Hub, tmp_path: Path) -> None:
+    card = card_in(tmp_path, f'path = "net.safetensors"\nsize = 4\nsha256 = "{hashlib.sha256(b"mine").hexdigest()}"')
+    card.folder.mkdir(parents=True)
+    card.path("net.safetensors").write_bytes(b"mine")
     assert fetch(card) == []
     assert hub.asked == []
