@@ -13,6 +13,7 @@ from torch import Tensor
 from models.catalog import ModelCard
 from models.sd_inpaint.architecture import LATENT_CHANNELS, Config, cross_attention_shapes, make_unet, make_vae
 from models.sd_inpaint.attention_file import attention_tensors
+from models.sd_inpaint.doubling import double_in_one_step
 from models.sd_inpaint.unet import UNet
 from models.weights import WeightsError, build_network
 
@@ -23,8 +24,17 @@ _OLD_VAE_KEY = re.compile(r"(\.mid_block\.attentions\.0\.)(query|key|value|proj_
 
 
 @dataclass(frozen=True, slots=True)
+class LeffaNetworks:
+    """`reader`: the reference UNet."""
+
+    generator: UNet
+    reader: UNet
+    vae: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Builder:
-    """Networks for a card, on a device, in a precision.
+    """Networks for a card, on a device, in a precision. `exact`: with the savings of `models.sd_inpaint.doubling`.
 
     Every method raises `models.weights.WeightsError` when the tensors are not exactly the network's.
     """
@@ -32,17 +42,18 @@ class Builder:
     card: ModelCard
     device: torch.device
     dtype: torch.dtype
+    exact: bool = True
 
     def vae(self, tensors: Tensors, config: Config) -> Any:
         """Under the keys of today's diffusers, or with the attention's keys of before 2023."""
         renamed = {_OLD_VAE_KEY.sub(_new_name, key): tensor for key, tensor in tensors.items()}
-        return self._placed(build_network(lambda: make_vae(config), renamed, self.card, self.device, self.dtype))
+        return self._ready(build_network(lambda: make_vae(config), renamed, self.card, self.device, self.dtype))
 
     def unet(self, tensors: Tensors, config: Config, in_channels: int) -> UNet:
         """The weights of the skipped cross-attention are checked and dropped."""
         kept = self._without_cross_attention(tensors, config)
         network = build_network(lambda: make_unet(config, in_channels), kept, self.card, self.device, self.dtype)
-        return UNet(self._placed(network))
+        return UNet(self._ready(network))
 
     def catvton_unet(self, base: Tensors, attention: Tensors, config: Config, in_channels: int) -> UNet:
         """`base`: the inpainting UNet, whose self-attentions are replaced by those of CatVTON's file."""
@@ -54,10 +65,18 @@ class Builder:
             raise WeightsError(f"The base UNet of {self.card.name} lacks {missing[0]}. {self.card.mending}")
         return self.unet({**base, **attention_tensors(attention, replaced, self.card)}, config, in_channels)
 
-    def leffa_unets(self, tensors: Tensors, config: Config, in_channels: int) -> tuple[UNet, UNet]:
-        """The generator and the reference, from below `unet.` and `unet_encoder.`."""
-        generator = self.unet(below("unet.", tensors), config, in_channels)
-        return generator, self.unet(below("unet_encoder.", tensors), config, LATENT_CHANNELS)
+    def leffa_networks(self, tensors: Tensors, unet: Config, vae: Config, in_channels: int) -> LeffaNetworks:
+        """All from one file, each below its prefix."""
+        parts = {prefix: below(prefix, tensors) for prefix in ("unet.", "unet_encoder.", "vae.")}
+        if stray := sorted(key for key in tensors if not key.startswith(tuple(parts))):
+            raise WeightsError(
+                f"The weights of {self.card.name} do not fit its network: unexpected {stray[0]}. {self.card.mending}"
+            )
+        return LeffaNetworks(
+            generator=self.unet(parts["unet."], unet, in_channels),
+            reader=self.unet(parts["unet_encoder."], unet, LATENT_CHANNELS),
+            vae=self.vae(parts["vae."], vae),
+        )
 
     def _without_cross_attention(self, tensors: Tensors, config: Config) -> Tensors:
         shapes = cross_attention_shapes(config)
@@ -68,23 +87,16 @@ class Builder:
                 )
         return {key: tensor for key, tensor in tensors.items() if key not in shapes}
 
-    def _placed(self, network: Any) -> Any:
-        """Convolutions on tensor cores want the channels last."""
+    def _ready(self, network: Any) -> Any:
+        if self.exact:
+            double_in_one_step(network)
+        # Convolutions on tensor cores want the channels last.
         return network.to(memory_format=torch.channels_last) if self.device.type == "cuda" else network
 
 
 def below(prefix: str, tensors: Tensors) -> dict[str, Tensor]:
     """The tensors under a prefix, without it."""
     return {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
-
-
-def check_prefixes(tensors: Tensors, prefixes: tuple[str, ...], card: ModelCard) -> None:
-    """
-    Raises:
-        WeightsError: a key has none of the `prefixes`.
-    """
-    if stray := sorted(key for key in tensors if not key.startswith(prefixes)):
-        raise WeightsError(f"The weights of {card.name} do not fit its network: unexpected {stray[0]}. {card.mending}")
 
 
 def _new_name(match: re.Match[str]) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from models.sd_inpaint.attention import attended
 from models.sd_inpaint.core import Core, Entrance, at_latent_size
 from models.sd_inpaint.scene import Predict, Sampling, Scene
-from models.sd_inpaint.unet import attended
 from models.sd_inpaint.vae import encoded
 
 EXTRA_CHANNELS = 5

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from models.base import GarmentCache
 from models.sd_inpaint.architecture import LATENT_SCALE
+from models.sd_inpaint.attention import spread
 from models.sd_inpaint.memory import remembered
 from models.sd_inpaint.scene import Garment, Sampling, Scene
-from models.sd_inpaint.unet import UNet, spread
+from models.sd_inpaint.unet import UNet
 from models.sd_inpaint.vae import encoded
 
 

@@ -13,8 +13,8 @@ from models.base import GarmentCache
 
 Tensors = tuple[Tensor, ...]
 
-CONSTANT_BYTES = 8 * 2**30
-"""Room for what depends on neither garment nor person: 139 MB a timestep at 1024x768 in 16 bits."""
+CONSTANT_BYTES = 4 * 2**30
+"""Room for what depends on neither garment nor person: 69 MB a timestep at 1024x768 in 16 bits."""
 
 
 def remembered(

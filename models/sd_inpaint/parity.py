@@ -12,7 +12,8 @@ from torch import Tensor
 
 from models.catalog import Licence, ModelCard
 from models.sd_inpaint.ancestral import Betas, Schedule, Walk
-from models.sd_inpaint.checkpoint import Builder, below
+from models.sd_inpaint.architecture import LATENT_CHANNELS
+from models.sd_inpaint.checkpoint import Builder
 from models.sd_inpaint.concatenation import EXTRA_CHANNELS as CONCATENATED
 from models.sd_inpaint.concatenation import Concatenation
 from models.sd_inpaint.core import Core
@@ -33,7 +34,7 @@ def run_case(case: dict[str, Any], folder: Path, exact_savings: bool, dtype: tor
     """Every tensor of the case's `expected.safetensors`, computed by the family."""
     is_leffa = case["family"] == "leffa"
     make = _reference if is_leffa else _concatenation
-    conditioner = make(Builder(_card(folder), CPU, dtype), case, folder, exact_savings)
+    conditioner = make(Builder(_card(folder), CPU, dtype, exact_savings), case, folder)
     inputs, expected = (load_file(folder / f"{name}.safetensors") for name in ("inputs", "expected"))
     scene, sampling = _scene(inputs, dtype), _sampling(case, conditioner)
     predict = conditioner.begin(scene, sampling)
@@ -58,23 +59,23 @@ def _card(folder: Path) -> ModelCard:
     return ModelCard(folder.name, folder.name, "sd_inpaint", "", licence, (), folder=folder, **sizes)  # type: ignore[arg-type]
 
 
-def _concatenation(builder: Builder, case: dict[str, Any], folder: Path, exact: bool) -> Concatenation:
+def _concatenation(builder: Builder, case: dict[str, Any], folder: Path) -> Concatenation:
     base, attention, vae = (load_file(folder / f"{name}.safetensors") for name in ("unet", "attention", "vae"))
-    unet = builder.catvton_unet(base, attention, case["unet"], 4 + CONCATENATED)
-    return Concatenation(Core(unet, builder.vae(vae, case["vae"]), CPU, exact=exact))
+    unet = builder.catvton_unet(base, attention, case["unet"], LATENT_CHANNELS + CONCATENATED)
+    return Concatenation(Core(unet, builder.vae(vae, case["vae"]), CPU, exact=builder.exact))
 
 
-def _reference(builder: Builder, case: dict[str, Any], folder: Path, exact: bool) -> Reference:
+def _reference(builder: Builder, case: dict[str, Any], folder: Path) -> Reference:
     tensors = load_file(folder / "weights.safetensors")
-    generator, reader = builder.leffa_unets(tensors, case["unet"], 4 + REFERRED)
-    core = Core(generator, builder.vae(below("vae.", tensors), case["vae"]), CPU, exact=exact)
-    return Reference(core, reader, reuse=case["sampling"]["reuse_garment_features"])
+    networks = builder.leffa_networks(tensors, case["unet"], case["vae"], LATENT_CHANNELS + REFERRED)
+    core = Core(networks.generator, networks.vae, CPU, exact=builder.exact)
+    return Reference(core, networks.reader, reuse=case["sampling"]["reuse_garment_features"])
 
 
 def _scene(inputs: dict[str, Tensor], dtype: torch.dtype) -> Scene:
     pictures = {name: tensor.to(dtype) for name, tensor in inputs.items()}
     mask = (pictures["mask"] >= 0.5).to(dtype)
-    garments = [Garment(str(row), one) for row, one in enumerate(pictures["garment_image"].split(1))]
+    garments = [Garment(str(row), one) for row, one in enumerate(torch.split(pictures["garment_image"], 1))]
     return Scene(pictures["person_image"] * (1 - mask), mask, garments, pictures.get("densepose"))
 
 
@@ -95,7 +96,7 @@ def _catvton_walks(
     case: dict[str, Any], folder: Path, conditioner: Conditioner, scene: Scene, sampling: Sampling
 ) -> list[Walk]:
     """From the generator's first draw; with the case's eta, and with none."""
-    shape = (len(scene.person), 4, *conditioner.latent_size(*scene.mask.shape[2:]))
+    shape = (len(scene.person), LATENT_CHANNELS, *conditioner.latent_size(*scene.mask.shape[2:]))
     walks = []
     for schedule in (sampling.schedule, _schedule(case, conditioner, 0.0)):
         draw = draws_of(case["sampling"]["generator_seed"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from models.sd_inpaint.scene import Sampling, Scene
-from models.sd_inpaint.unet import Attend, answered, attended, spread
+from models.sd_inpaint.attention import Attend, answered, attended, spread
+from models.sd_inpaint.scene import Garment, Sampling, Scene
 
 if TYPE_CHECKING:
     from models.sd_inpaint.reference import Reference
@@ -28,6 +29,7 @@ class Reading:
         self.embeddings = reference.core.unet.embedded(on_device)
         self._reader_embeddings = reference.reader.embedded(on_device)
         self._held: tuple[int, list[Any]] | None = None
+        self._latents: dict[str, Tensor] = {}
 
     def attend(self, step: int) -> Attend:
         """How the generator's self-attentions answer, in the order of the walk."""
@@ -45,21 +47,30 @@ class Reading:
         """Keys and values `[R, N, C]` of what was read, for each self-attention."""
         at = self._timesteps[step], self._reader_embeddings[step, None]
         garments = {garment.digest: garment for garment in self._scene.garments}
-        seen = {digest: self._reference.garment_features(garment, *at) for digest, garment in garments.items()}
+        seen = {
+            digest: self._reference.garment_features(garment, partial(self._latents_of, garment), *at)
+            for digest, garment in garments.items()
+        }
         features = zip(*[seen[garment.digest] for garment in self._scene.garments], strict=True)
         contexts = self._reference.contexts([torch.cat(rows) for rows in features])
         if self._sampling.is_guided:
-            nothing = self._reference.nothing(self._scene.latent_size, *at)
+            nothing = self._reference.contexts(self._reference.no_features(self._scene.latent_size, *at))
             contexts = [torch.cat([spread(n, len(c)), c]) for n, c in zip(nothing, contexts, strict=True)]
         return list(zip(contexts[::2], contexts[1::2], strict=True))
 
     def _all_features(self, step: int) -> list[Tensor]:
         """Tokens `[R, N, C]` before each self-attention, as the published code reads them: all rows, each time."""
-        latents = torch.cat([self._reference.core.garment_latents(garment) for garment in self._scene.garments])
+        latents = torch.cat([self._latents_of(garment) for garment in self._scene.garments])
         if self._sampling.is_guided:
             latents = torch.cat([torch.zeros_like(latents), latents])
         reader = self._reference.reader
         return reader.all_features(reader.entered(latents), self._reader_embeddings[step, None])
+
+    def _latents_of(self, garment: Garment) -> Tensor:
+        """Encoded when its features are not remembered, and then once."""
+        if garment.digest not in self._latents:
+            self._latents[garment.digest] = self._reference.core.garment_latents(garment)
+        return self._latents[garment.digest]
 
 
 def _joined(attention: Any, own: Tensor, keys: Tensor, values: Tensor) -> Tensor:

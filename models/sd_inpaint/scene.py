@@ -58,4 +58,5 @@ class Sampling:
         """The guided noise `[B, 4, h, w]` of all rows, unconditional before conditional ones when guided."""
         if not self.is_guided:
             return noise
-        return guided(*noise.chunk(2), self.guidance_scale, self.rescale)
+        unconditional, conditional = noise.chunk(2)
+        return guided(unconditional, conditional, self.guidance_scale, self.rescale)

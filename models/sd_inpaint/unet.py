@@ -1,35 +1,21 @@
 """A walk through Stable Diffusion's UNet that leaves self-attention to whoever calls it.
 
 The modules are diffusers'; the order of their use is here, so that a conditioner may look at the tokens before each
-self-attention, answer them in its own way, and stop when it has seen enough.
+self-attention, answer them in its own way, and stop when it has seen enough. Where an answer has more rows than the
+tokens, the rows part ways.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-Attend = Callable[[Any, Tensor], Tensor]
-"""A block's `attn1` and the tokens `[B, N, C]` that `norm1` gave -> what is added to the tokens.
-
-The answer may have more rows, a multiple: then the rows part ways there, in the order [all, all again, ...].
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A resnet, and what follows it. `takes`: a skip joins before it; `leaves`: its output is kept as a skip."""
-
-    resnet: Any
-    transformer: Any = None
-    sampler: Any = None
-    takes: bool = False
-    leaves: bool = False
+from models.sd_inpaint.attention import Attend, attended, spread
+from models.sd_inpaint.layers import Layer, layers_of
 
 
 class UNet:
@@ -37,7 +23,7 @@ class UNet:
 
     def __init__(self, network: Any) -> None:
         self.network = network
-        self.layers = _layers_of(network)
+        self.layers = layers_of(network)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -66,12 +52,7 @@ class UNet:
 
     def features(self, entered: Tensor, embedding: Tensor) -> list[Tensor]:
         """The tokens before each self-attention, and nothing after the last of them."""
-        features: list[Tensor] = []
-
-        def attend(attention: Any, tokens: Tensor) -> Tensor:
-            features.append(tokens)
-            return attended(attention, tokens, tokens)
-
+        features, attend = _gathering()
         last = max(k for k, layer in enumerate(self.layers) if layer.transformer is not None)
         skips = [entered]
         hidden = _run(self.layers[:last], entered, skips, embedding, attend)
@@ -84,12 +65,7 @@ class UNet:
 
     def all_features(self, entered: Tensor, embedding: Tensor) -> list[Tensor]:
         """`features`, after the whole forward pass, as the published code does it."""
-        features: list[Tensor] = []
-
-        def attend(attention: Any, tokens: Tensor) -> Tensor:
-            features.append(tokens)
-            return attended(attention, tokens, tokens)
-
+        features, attend = _gathering()
         self.predicted(entered, embedding, attend)
         return features
 
@@ -100,23 +76,15 @@ class UNet:
         return [block.attn1 for several in blocks for block in several]
 
 
-def attended(attention: Any, tokens: Tensor, context: Tensor) -> Tensor:
-    """Attention of `tokens` `[B, N, C]` to `context` `[B, M, C]`."""
-    return answered(attention, tokens, attention.to_k(context), attention.to_v(context))
+def _gathering() -> tuple[list[Tensor], Attend]:
+    """A list, and self-attention that adds to it what it sees."""
+    seen: list[Tensor] = []
 
+    def attend(attention: Any, tokens: Tensor) -> Tensor:
+        seen.append(tokens)
+        return attended(attention, tokens, tokens)
 
-def answered(attention: Any, tokens: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """Attention of `tokens` `[B, N, C]` to `keys` and `values` `[B * r, M, C]`: `[B * r, N, C]`."""
-    queries = spread(attention.to_q(tokens), len(keys))
-    split = [part.unflatten(2, (attention.heads, -1)).transpose(1, 2) for part in (queries, keys, values)]
-    answer = F.scaled_dot_product_attention(*split)
-    projected: Tensor = attention.to_out[0](answer.transpose(1, 2).flatten(2))
-    return projected
-
-
-def spread(tensor: Tensor, rows: int) -> Tensor:
-    """`[B, ...]` repeated to `rows`, in the order [all, all again, ...]."""
-    return tensor if len(tensor) == rows else tensor.repeat(rows // len(tensor), *[1] * (tensor.ndim - 1))
+    return seen, attend
 
 
 def _run(layers: Sequence[Layer], hidden: Tensor, skips: list[Tensor], embedding: Tensor, attend: Attend) -> Tensor:
@@ -145,8 +113,9 @@ def _transformed(transformer: Any, hidden: Tensor, attend: Attend) -> Tensor:
     tokens = _tokens(transformer, hidden)
     for block in transformer.transformer_blocks:
         tokens = _through(block, tokens, attend)
-    picture = tokens.unflatten(1, hidden.shape[-2:]).permute(0, 3, 1, 2)
-    return spread(hidden, len(tokens)) + transformer.proj_out(picture)
+    picture = torch.unflatten(tokens, 1, hidden.shape[-2:]).permute(0, 3, 1, 2)
+    added: Tensor = transformer.proj_out(picture)
+    return spread(hidden, len(tokens)) + added
 
 
 def _tokens(transformer: Any, hidden: Tensor) -> Tensor:
@@ -161,25 +130,3 @@ def _through(block: Any, tokens: Tensor, attend: Attend) -> Tensor:
     tokens = tokens + block.norm2(tokens)
     passed: Tensor = tokens + block.ff(block.norm3(tokens))
     return passed
-
-
-def _layers_of(network: Any) -> list[Layer]:
-    layers: list[Layer] = []
-    for block in network.down_blocks:
-        layers += _block_layers(block, block.downsamplers, leaves=True)
-    middle = network.mid_block
-    layers.append(Layer(middle.resnets[0], middle.attentions[0]))
-    layers.append(Layer(middle.resnets[1]))
-    for block in network.up_blocks:
-        layers += _block_layers(block, block.upsamplers, takes=True)
-    return layers
-
-
-def _block_layers(block: Any, samplers: Any, *, takes: bool = False, leaves: bool = False) -> list[Layer]:
-    count = len(block.resnets)
-    transformers = getattr(block, "attentions", None) or [None] * count
-    after = [None] * (count - 1) + [samplers[0] if samplers is not None else None]
-    return [
-        Layer(resnet, transformer, sampler, takes, leaves)
-        for resnet, transformer, sampler in zip(block.resnets, transformers, after, strict=True)
-    ]

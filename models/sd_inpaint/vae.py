@@ -13,12 +13,13 @@ def encoded(vae: Any, pictures: Tensor) -> Tensor:
 
     One by one: a picture at a time fills a GPU, and a batch of them its memory.
     """
-    modes = [vae.encode(one).latent_dist.mode() for one in pictures.split(1)]
-    return torch.cat(modes) * vae.config.scaling_factor
+    modes: list[Tensor] = [vae.encode(one).latent_dist.mode() for one in torch.split(pictures, 1)]
+    scale: float = vae.config.scaling_factor
+    return torch.cat(modes) * scale
 
 
 def decoded(vae: Any, latents: Tensor) -> Tensor:
     """`[B, 4, h, w]` -> `[B, 3, 8 h, 8 w]` in [0, 1]."""
     scaled = (latents / vae.config.scaling_factor).to(vae.dtype)
-    pictures = torch.cat([vae.decode(one).sample for one in scaled.split(1)])
+    pictures: Tensor = torch.cat([vae.decode(one).sample for one in torch.split(scaled, 1)])
     return (pictures / 2 + 0.5).clamp(0, 1)

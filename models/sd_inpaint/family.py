@@ -1,0 +1,113 @@
+"""Stable Diffusion's inpainting network as a try-on family: under a mask, by either of two conditioners."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import torch
+
+from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
+from models.catalog import ModelCard
+from models.flops import FlopCount
+from models.preprocess.compositing import restore
+from models.preprocess.helpers import Helpers
+from models.sd_inpaint.ancestral import Schedule, Walk, job_draws
+from models.sd_inpaint.architecture import LATENT_CHANNELS
+from models.sd_inpaint.checkpoint import Builder
+from models.sd_inpaint.concatenation import Concatenation
+from models.sd_inpaint.core import Core
+from models.sd_inpaint.counting import counted
+from models.sd_inpaint.memory import constants
+from models.sd_inpaint.options import Options
+from models.sd_inpaint.pictures import Preparation, Prepared, scene_of, to_images
+from models.sd_inpaint.reference import Reference
+from models.sd_inpaint.scene import Predict, Sampling
+from models.sd_inpaint.unet import UNet
+from models.sd_inpaint.vae import decoded
+from models.weights import load_tensors, precision_on
+
+
+@dataclass(slots=True)
+class State:
+    """A batch under way."""
+
+    prepared: Sequence[Prepared]
+    walk: Walk
+    predict: Predict
+
+
+class SdInpaint(TryOnFamily[Prepared, State]):
+    """CatVTON and Leffa. A guidance scale of 1 or less is no guidance, as published."""
+
+    categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower", "overall"})
+
+    def __init__(self, conditioner: Concatenation | Reference, preparation: Preparation, card: ModelCard) -> None:
+        self._conditioner, self._preparation = conditioner, preparation
+        self._worn = frozenset(card.categories)
+
+    @classmethod
+    def load(cls, card: ModelCard, device: torch.device, loading: Loading) -> Self:
+        options = Options.of(card)
+        builder = Builder(card, device, precision_on(card, device), loading.exact_savings)
+        load = _reference if options.conditioning == "reference" else _concatenation
+        preparation = Preparation(card.height, card.width, options, loading.helpers or Helpers())
+        return cls(load(builder, options, loading), preparation, card)
+
+    @classmethod
+    def count_flops(cls, card: ModelCard) -> FlopCount:
+        return counted(card)
+
+    def prepare(self, inputs: TryOnInputs) -> Prepared:
+        if inputs.category not in self._worn:
+            raise UnusableInput("garment", f"This model knows no garment that is worn {inputs.category!r}.")
+        return self._preparation(inputs)
+
+    def warnings(self, prepared: Prepared) -> tuple[str, ...]:
+        return prepared.warnings
+
+    @torch.inference_mode()
+    def begin(self, prepared: Sequence[Prepared], settings: SamplingSettings) -> State:
+        conditioner, core = self._conditioner, self._conditioner.core
+        schedule = Schedule.of(settings.num_inference_steps, ends_clean=conditioner.ends_clean)
+        scale = settings.guidance_scale
+        scene = scene_of(prepared, core.device, core.dtype)
+        predict = conditioner.begin(scene, Sampling(schedule, scale, conditioner.rescale(scale)))
+        draw = job_draws([one.inputs.seed for one in prepared])
+        size = conditioner.latent_size(self._preparation.height, self._preparation.width)
+        start = draw((len(prepared), LATENT_CHANNELS, *size))
+        return State(prepared, Walk.of(schedule, start, draw, core.device, core.working_dtype), predict)
+
+    @torch.inference_mode()
+    def step(self, state: State) -> None:
+        walk = state.walk
+        walk.step(state.predict(walk.latents, walk.num_done))
+
+    @torch.inference_mode()
+    def finish(self, state: State) -> list[Image]:
+        latents = self._conditioner.person_part(state.walk.latents)
+        canvases = to_images(decoded(self._conditioner.core.vae, latents))
+        return [
+            restore(one.inputs.person, canvas, one.fit, one.inputs.mask)
+            for one, canvas in zip(state.prepared, canvases, strict=True)
+        ]
+
+
+def _concatenation(builder: Builder, options: Options, loading: Loading) -> Concatenation:
+    """From CatVTON's attentions, the inpainting UNet they belong in, and a VAE, each in a folder of the card."""
+    base, attention, vae = (load_tensors(builder.card, folder) for folder in ("unet/", "attention/", "vae/"))
+    unet = builder.catvton_unet(base, attention, options.unet_config, options.in_channels)
+    return Concatenation(_core(builder, unet, builder.vae(vae, options.vae_config), loading))
+
+
+def _reference(builder: Builder, options: Options, loading: Loading) -> Reference:
+    """From Leffa's one file."""
+    tensors = load_tensors(builder.card)
+    networks = builder.leffa_networks(tensors, options.unet_config, options.vae_config, options.in_channels)
+    core = _core(builder, networks.generator, networks.vae, loading)
+    return Reference(core, networks.reader, reuse=options.reuse_garment_features, constants=constants())
+
+
+def _core(builder: Builder, unet: UNet, vae: Any, loading: Loading) -> Core:
+    return Core(unet, vae, builder.device, loading.garment_cache, exact=loading.exact_savings)

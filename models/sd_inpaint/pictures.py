@@ -1,0 +1,124 @@
+"""A job's pictures as the networks take them, and the canvas back as a picture."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image as Pillow
+from PIL import ImageFilter
+from torch import Tensor
+
+from models.base import Image, Mask, TryOnInputs, UnusableInput
+from models.preprocess.agnostic import agnostic_mask
+from models.preprocess.fitting import Fit, apply, cover, letterbox
+from models.preprocess.helpers import Helpers
+from models.preprocess.masks import MIDDLE, checked_mask
+from models.sd_inpaint.options import Options
+from models.sd_inpaint.scene import Garment, Scene
+
+WHITE, BLACK = 255, 0
+NO_DENSEPOSE = "Without a DensePose picture of the person, the garment may not follow the pose."
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One job, laid on the canvas. `inputs`: with the mask that is used; `person` `[1, 3, H, W]` in [-1, 1], 0 under
+    the mask; `mask` `[1, 1, H, W]`, 0 or 1; `densepose` `[1, 3, H, W]` in [-1, 1] where the network looks at it."""
+
+    inputs: TryOnInputs
+    fit: Fit
+    person: Tensor
+    mask: Tensor
+    garment: Garment
+    densepose: Tensor | None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """Lays pictures on a canvas of `height` x `width`."""
+
+    height: int
+    width: int
+    options: Options
+    helpers: Helpers
+
+    def __call__(self, inputs: TryOnInputs) -> Prepared:
+        """
+        Raises:
+            UnusableInput: there is no mask, and none can be made, or it leaves nothing to draw.
+        """
+        mask = self._mask(inputs)
+        person, fit = cover(inputs.person, self.height, self.width)
+        drawn = _binary(self._laid(fit, mask), self.options.mask_blur)
+        if not drawn.any():
+            raise UnusableInput("person", "What may be drawn lies outside the part of the photograph that is used.")
+        known = _in_range(person)[None] * (1 - drawn)
+        densepose, warnings = self._densepose(inputs, fit)
+        garment = self._garment(inputs.garment)
+        return Prepared(replace(inputs, mask=mask), fit, known, drawn, garment, densepose, warnings)
+
+    def _mask(self, inputs: TryOnInputs) -> Mask:
+        """The caller's, else what the helpers find."""
+        if inputs.mask is not None:
+            return checked_mask(inputs.mask, inputs.person.shape[:2])
+        if self.helpers.parser is None:
+            raise UnusableInput("person", "This model needs a mask of where the garment goes. Please send one along.")
+        pose = self.helpers.pose(inputs.person) if self.helpers.pose is not None else None
+        mask = agnostic_mask(self.helpers.parser(inputs.person), pose, inputs.category)
+        if not mask.any():
+            raise UnusableInput("person", "No clothes were found in the photograph. Please choose another photograph.")
+        return mask
+
+    def _garment(self, picture: Image) -> Garment:
+        """Whole, on white."""
+        laid, _ = letterbox(picture, self.height, self.width, fill=WHITE)
+        return Garment(hashlib.sha256(laid.tobytes()).hexdigest(), _in_range(laid)[None])
+
+    def _densepose(self, inputs: TryOnInputs, fit: Fit) -> tuple[Tensor | None, tuple[str, ...]]:
+        """As the card's weights know it; black, as if nobody were in the picture, when the caller brings none."""
+        if self.options.conditioning != "reference":
+            return None, ()
+        if inputs.densepose is None:
+            return torch.full((1, 3, self.height, self.width), -1.0), (NO_DENSEPOSE,)
+        if inputs.densepose.shape != inputs.person.shape:
+            raise UnusableInput("person", "The DensePose picture must be as large as the photograph.")
+        laid = self._laid(fit, inputs.densepose)
+        return _in_range(laid[..., ::-1] if self.options.densepose == "colours" else laid)[None], ()
+
+    def _laid(self, fit: Fit, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        return apply(fit, picture, height=self.height, width=self.width, fill=BLACK, nearest=True)
+
+
+def scene_of(prepared: Sequence[Prepared], device: torch.device, dtype: torch.dtype) -> Scene:
+    """A batch's pictures, on the device."""
+    densepose = [one.densepose for one in prepared if one.densepose is not None]
+    return Scene(
+        person=torch.cat([one.person for one in prepared]).to(device, dtype),
+        mask=torch.cat([one.mask for one in prepared]).to(device, dtype),
+        garments=[one.garment for one in prepared],
+        densepose=torch.cat(densepose).to(device, dtype) if densepose else None,
+    )
+
+
+def to_images(pictures: Tensor) -> npt.NDArray[np.uint8]:
+    """`[B, 3, H, W]` in [0, 1] -> `uint8 [B, H, W, 3]`."""
+    found: npt.NDArray[np.uint8] = (pictures * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    return found
+
+
+def _binary(mask: Mask, blur: float) -> Tensor:
+    """`[1, 1, H, W]` of 0 and 1: the mask, its corners rounded off by a Gauss of deviation `blur`."""
+    if blur > 0:
+        mask = np.asarray(Pillow.fromarray(mask).filter(ImageFilter.GaussianBlur(blur)))
+    return torch.from_numpy(mask >= MIDDLE)[None, None].float()
+
+
+def _in_range(picture: Image) -> Tensor:
+    """`uint8 [H, W, 3]` -> `[3, H, W]` in [-1, 1]."""
+    return torch.from_numpy(picture.copy()).permute(2, 0, 1).float() / 127.5 - 1
