@@ -20,7 +20,7 @@ from models.sd_inpaint.core import Core
 from models.sd_inpaint.recorded import draws_after_networks, draws_of, nearest
 from models.sd_inpaint.reference import EXTRA_CHANNELS as REFERRED
 from models.sd_inpaint.reference import Reference
-from models.sd_inpaint.repaint import repainted
+from models.sd_inpaint.repaint import KERNELS, repainted
 from models.sd_inpaint.scene import Garment, Sampling, Scene
 from models.sd_inpaint.vae import decoded
 
@@ -48,7 +48,7 @@ def run_case(case: dict[str, Any], folder: Path, exact_savings: bool, dtype: tor
     found = {"noise": start, "timesteps": sampling.schedule.timesteps.float(), "image": image}
     found |= {"latents_after_first_step": first, "latents_final": walk.latents}
     if case["sampling"].get("repaint"):
-        found["repainted_uint8"] = _repainted(inputs, image)
+        found["repainted_uint8"] = _repainted(inputs, image, KERNELS[case["family"]])
     return found
 
 
@@ -114,9 +114,9 @@ def _leffa_walks(
     return [Walk.of(sampling.schedule, start, draw, CPU, conditioner.core.working_dtype) for draw in draws]
 
 
-def _repainted(inputs: dict[str, Tensor], image: Tensor) -> Tensor:
+def _repainted(inputs: dict[str, Tensor], image: Tensor, heights: int) -> Tensor:
     rows = [
-        repainted(_uint8(person / 2 + 0.5), _uint8(result), _uint8(mask)[..., 0], 100)
+        repainted(_uint8(person / 2 + 0.5), _uint8(result), _uint8(mask)[..., 0], heights)
         for person, result, mask in zip(inputs["person_image"], image, inputs["mask"], strict=True)
     ]
     return torch.from_numpy(np.stack(rows)).permute(0, 3, 1, 2)

@@ -1,0 +1,223 @@
+"""CatVTON and Leffa as families: what is saved, what is remembered, what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from checkpoints import leffa
+
+from inference.reuse import GarmentCache
+from models.base import Image, Loading, SamplingSettings, TryOnInputs, UnusableInput
+from models.card import Lora, ModelCard
+from models.preprocess.helpers import Helpers
+from models.preprocess.parts import Part
+from models.sd_inpaint.counting import counted
+from models.sd_inpaint.family import SdInpaint
+from models.sd_inpaint.pictures import NO_DENSEPOSE
+from models.sd_inpaint.unet import UNet
+from models.weights import WeightsError
+
+CPU = torch.device("cpu")
+H, W = 90, 70
+SETTINGS = SamplingSettings(num_inference_steps=3, guidance_scale=2.5)
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module", params=["catvton", "leffa"])
+def card(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ModelCard:
+    made: ModelCard = importlib.import_module(f"checkpoints.{request.param}").small_card(
+        tmp_path_factory.mktemp(request.param)
+    )
+    return made
+
+
+@pytest.fixture(scope="module")
+def leffa_card(tmp_path_factory: pytest.TempPathFactory) -> ModelCard:
+    return leffa.small_card(tmp_path_factory.mktemp("leffa"))
+
+
+def inputs(seed: int = 1, *, garment: int = 2, **others: Any) -> TryOnInputs:
+    mask = np.zeros((H, W), np.uint8)
+    mask[20:70, 15:55] = 255
+    defaults = {"person": picture(seed), "garment": picture(garment), "mask": mask, "densepose": picture(9)}
+    return TryOnInputs(**{"category": "upper", "seed": seed, **defaults, **others})
+
+
+def picture(seed: int) -> Image:
+    return np.random.default_rng(seed).integers(0, 256, (H, W, 3), np.uint8)
+
+
+def loaded(card: ModelCard, **loading: Any) -> SdInpaint:
+    return SdInpaint.load(card, CPU, Loading(**loading))
+
+
+def latents(family: SdInpaint, *batch: TryOnInputs, settings: SamplingSettings = SETTINGS) -> torch.Tensor:
+    state = family.begin([family.prepare(one) for one in batch], settings)
+    for _ in range(settings.num_inference_steps):
+        family.step(state)
+    return state.walk.latents
+
+
+class Readings:
+    """How many rows pass through reference UNets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.rows = 0
+        features = UNet.features
+
+        def counting(unet: UNet, entered: torch.Tensor, embedding: torch.Tensor) -> list[torch.Tensor]:
+            self.rows += len(entered)
+            return features(unet, entered, embedding)
+
+        monkeypatch.setattr(UNet, "features", counting)
+
+
+@pytest.mark.parametrize("guidance_scale", [2.5, 1.0])
+def test_the_savings_are_exact(card: ModelCard, guidance_scale: float) -> None:
+    assert_savings_are_exact(card, guidance_scale)
+
+
+def test_the_savings_are_exact_when_the_garment_is_read_once(leffa_card: ModelCard) -> None:
+    once = dataclasses.replace(leffa_card, network=dict(leffa_card.network) | {"reuse_garment_features": True})
+    assert_savings_are_exact(once, 2.5)
+
+
+def assert_savings_are_exact(card: ModelCard, guidance_scale: float) -> None:
+    exact, settings = dataclasses.replace(card, precision="float64"), SamplingSettings(4, guidance_scale)
+    batch = [inputs(1), inputs(2, garment=3)]
+    ours, published = (
+        latents(loaded(exact, exact_savings=savings), *batch, settings=settings) for savings in (True, False)
+    )
+    assert (ours - published).norm() <= 1e-10 * published.norm()
+
+
+def test_no_guidance_and_less_are_the_same(card: ModelCard) -> None:
+    family = loaded(card)
+    one, less, none = (latents(family, inputs(), settings=SamplingSettings(2, scale)) for scale in (1.0, 0.5, 0.0))
+    assert torch.equal(one, less)
+    assert torch.equal(one, none)
+
+
+def test_reading_the_garment_once_is_another_picture_than_reading_it_each_time(leffa_card: ModelCard) -> None:
+    once = dataclasses.replace(leffa_card, network=dict(leffa_card.network) | {"reuse_garment_features": True})
+    assert not torch.equal(latents(loaded(once), inputs()), latents(loaded(leffa_card), inputs()))
+
+
+def test_each_garment_is_read_once_a_step_and_no_garment_once_for_all(
+    leffa_card: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings, family = Readings(monkeypatch), loaded(leffa_card)
+    latents(family, inputs(1), inputs(2), inputs(3, garment=4))
+    assert readings.rows == 3 * (2 + 1), "two garments and none, in three steps"
+    latents(family, inputs(1))
+    assert readings.rows == 9 + 3
+
+
+def test_a_remembered_garment_is_not_read_again_and_changes_no_bit(
+    leffa_card: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = GarmentCache(2**30)
+    family = loaded(leffa_card, garment_cache=cache)
+    latents(family, inputs(1))
+    readings = Readings(monkeypatch)
+    hit = latents(family, inputs(5), inputs(6, garment=7))
+    assert readings.rows == 3, "the new garment alone"
+    assert torch.equal(hit, latents(loaded(leffa_card), inputs(5), inputs(6, garment=7)))
+    assert all(tensor.device == CPU for kept in cache.values() for tensor in kept)
+
+
+def test_a_remembered_garment_is_that_of_its_canvas_and_precision(leffa_card: ModelCard) -> None:
+    cache = GarmentCache(2**30)
+    wider = dataclasses.replace(leffa_card, width=64)
+    wide = dataclasses.replace(leffa_card, precision="float64")
+    for card in (leffa_card, wider, wide):
+        again = latents(loaded(card, garment_cache=cache), inputs())
+        assert torch.equal(again, latents(loaded(card), inputs()))
+
+
+def test_without_densepose_the_picture_carries_a_warning(leffa_card: ModelCard) -> None:
+    family = loaded(leffa_card)
+    without = family.prepare(inputs(densepose=None))
+    assert family.warnings(without) == (NO_DENSEPOSE,)
+    assert without.densepose is not None
+    assert (without.densepose == -1).all(), "as if nobody were found"
+    assert family.warnings(family.prepare(inputs())) == ()
+    assert not torch.equal(latents(family, inputs(densepose=None)), latents(family, inputs()))
+
+
+def test_densepose_s_colours_enter_reversed_and_its_parts_as_they_are(leffa_card: ModelCard) -> None:
+    parts = dataclasses.replace(leffa_card, network=dict(leffa_card.network) | {"densepose": "parts"})
+    colours, numbers = (loaded(card).prepare(inputs()).densepose for card in (leffa_card, parts))
+    assert colours is not None
+    assert numbers is not None
+    assert torch.equal(colours.flip(1), numbers)
+
+
+def test_a_densepose_picture_of_another_size_is_refused(leffa_card: ModelCard) -> None:
+    with pytest.raises(UnusableInput, match="DensePose"):
+        loaded(leffa_card).prepare(inputs(densepose=picture(9)[1:]))
+
+
+def test_without_a_mask_the_helpers_make_one_or_the_job_is_refused(card: ModelCard) -> None:
+    with pytest.raises(UnusableInput, match="mask"):
+        loaded(card).prepare(inputs(mask=None))
+    labels = np.full((H, W), Part.BACKGROUND, np.uint8)
+    helpers = Helpers(parser=lambda image: labels)
+    with pytest.raises(UnusableInput, match="No clothes"):
+        loaded(card, helpers=helpers).prepare(inputs(mask=None))
+    labels[30:60, 20:50] = Part.TOP
+    mask = loaded(card, helpers=helpers).prepare(inputs(mask=None)).inputs.mask
+    assert mask is not None
+    assert (mask[30:60, 20:50] == 255).all()
+    assert mask[0, 0] == 0
+
+
+def test_a_mask_beside_the_canvas_is_refused(card: ModelCard) -> None:
+    wide = np.random.default_rng(0).integers(0, 256, (H, 4 * H, 3), np.uint8)
+    mask = np.zeros((H, 4 * H), np.uint8)
+    mask[:, :20] = 255
+    with pytest.raises(UnusableInput, match="outside"):
+        loaded(card).prepare(inputs(person=wide, mask=mask, densepose=None))
+
+
+def test_a_blurred_mask_loses_its_specks(card: ModelCard) -> None:
+    blurred, sharp = (
+        dataclasses.replace(card, network=dict(card.network) | {"mask_blur": blur}) for blur in (3.0, 0.0)
+    )
+    mask = np.zeros((H, W), np.uint8)
+    mask[30:60, 20:50] = 255
+    mask[10:13, 10:13] = 255
+    rounded, kept = (loaded(one).prepare(inputs(mask=mask)).mask for one in (blurred, sharp))
+    assert rounded[..., :16, :16].sum() == 0
+    assert kept[..., :16, :16].sum() > 0
+
+
+def test_options_that_the_family_does_not_know_are_refused(card: ModelCard) -> None:
+    with pytest.raises(WeightsError, match="hue"):
+        loaded(dataclasses.replace(card, network=dict(card.network) | {"hue": 1}))
+    with pytest.raises(WeightsError, match="conditioning"):
+        loaded(dataclasses.replace(card, network=dict(card.network) | {"conditioning": "telepathy"}))
+
+
+def test_loras_are_refused_not_passed_over(leffa_card: ModelCard) -> None:
+    with pytest.raises(WeightsError, match="LoRAs"):
+        loaded(dataclasses.replace(leffa_card, loras=(Lora(leffa_card.files[0].path),)))
+
+
+def test_the_work_of_the_full_size_is_below_the_published_code_s() -> None:
+    from models.catalog import read_card
+
+    catvton, leffa_hd = counted(read_card("catvton-mix")), counted(read_card("leffa-vitonhd"))
+    assert catvton.denoise_published == pytest.approx(830.2, abs=0.1)
+    assert catvton.parts["denoise"] < 808
+    assert catvton.denoise_garment_cached is None
+    assert leffa_hd.denoise_published == pytest.approx(573.5, abs=0.1)
+    assert leffa_hd.parts["denoise"] + 81.1 < 408, "with what is computed once of no garment"
+    assert leffa_hd.denoise_garment_cached is not None
+    assert leffa_hd.denoise_garment_cached < 246
