@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from models.catalog import Lora, ModelCard
-from models.checking import WeightsError, checked_file
+from models.files.checking import WeightsError, checked_file
 
 DENOISERS = ("transformer/", "unet/")
 """Folders of a checkpoint that LoRAs are for; a checkpoint without folders is one network."""

@@ -11,9 +11,9 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from models.catalog import ModelCard
-from models.checking import WeightsError, checked_file
+from models.files.checking import WeightsError, checked_file
+from models.files.mapping import mapped_tensors, release
 from models.lora import merged
-from models.mapping import mapped_tensors, release
 
 __all__ = ["WeightsError", "build_network", "checked_file", "load_tensors", "precision_on"]
 

@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 
 from models.base import Image
 from models.catalog import CardError, ModelCard
-from models.checking import WeightsError, checked_file
+from models.files.checking import WeightsError, checked_file
 from models.preprocess.detection import Floats, detector_input, most_prominent
 from models.preprocess.pose import Pose
 from models.preprocess.simcc import estimator_input, extent_around, read_pose

@@ -13,7 +13,7 @@ from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import rename_source_key
 
 from models.catalog import CardError, ModelCard
-from models.checking import WeightsError, checked_file
+from models.files.checking import WeightsError, checked_file
 from models.weights import build_network, load_tensors, precision_on
 
 CONFIG = "config.json"

@@ -21,7 +21,7 @@ from api.settings import InvalidSettings, Settings, load_settings
 from inference.queue import count_ready_workers
 from inference.redis_server import RedisServerError, check_version, find_binary
 from models.catalog import CardError
-from models.checking import problem_at_a_glance
+from models.files.checking import problem_at_a_glance
 from scripts.devices import num_gpus
 from scripts.options import card_of, uses_own_redis
 

@@ -26,7 +26,7 @@ def run(
     data: Data = None,
 ) -> None:
     """Fetch what is missing or damaged of CARD; goes on where it was stopped. The last line is one JSON object."""
-    from models.fetching import fetch
+    from models.files.fetching import fetch
 
     settings = settings_with(data=data, accepted_licences=accept_licence)
     chosen = load_card(card, settings.weights, settings.accepted_licences)

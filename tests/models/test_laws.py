@@ -17,7 +17,7 @@ from inference.engine import family_of
 from inference.reuse import GarmentCache
 from models.base import Image, Loading, Mask, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
 from models.catalog import FAMILIES, ModelCard, WeightFile, card_names, read_card
-from models.checking import sha256_of
+from models.files.checking import sha256_of
 from models.weights import WeightsError
 
 CPU = torch.device("cpu")

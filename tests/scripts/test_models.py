@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from models.catalog import card_names, read_card
-from models.records import Record, write_record
+from models.files.records import Record, write_record
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file
 
 from models.catalog import ModelCard, load_card
-from models.fetching import fetch
-from models.hub import FetchError
-from models.records import read_records
+from models.files.fetching import fetch
+from models.files.hub import FetchError
+from models.files.records import read_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,8 +50,8 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("the network was asked")
 
-    monkeypatch.setattr("models.hub.get_hf_file_metadata", refuse)
-    monkeypatch.setattr("models.hub.http_get", refuse)
+    monkeypatch.setattr("models.files.hub.get_hf_file_metadata", refuse)
+    monkeypatch.setattr("models.files.hub.http_get", refuse)
 
 
 def card_in(folder: Path) -> ModelCard:

@@ -11,9 +11,9 @@ from pathlib import Path
 from rich.filesize import decimal
 
 from models.catalog import ModelCard, WeightFile
-from models.checking import remember_sha256, sha256_of
-from models.hub import FetchError
-from models.records import Record, write_record
+from models.files.checking import remember_sha256, sha256_of
+from models.files.hub import FetchError
+from models.files.records import Record, write_record
 
 PARTIAL = ".partial"  # folder beside the files, for what is not whole
 
@@ -79,7 +79,7 @@ def _checked(card: ModelCard, file: WeightFile, arrival: Arrival) -> str:
 def _converted(card: ModelCard, file: WeightFile, arrival: Arrival) -> Path:
     import torch  # only here: most files are safetensors on the hub
 
-    from models.conversion import convert
+    from models.files.conversion import convert
 
     path = partial_path(card, file.path)
     try:

@@ -8,10 +8,16 @@ from pathlib import Path
 from rich.filesize import decimal
 
 from models.catalog import ModelCard, WeightFile
-from models.checking import WeightsError, problem_at_a_glance, problem_of_content, remember_sha256, remembered_sha256
-from models.hub import FetchError, RemoteFile, download, locate
-from models.placing import Arrival, check_space, partial_path, place, take
-from models.records import Record, read_records
+from models.files.checking import (
+    WeightsError,
+    problem_at_a_glance,
+    problem_of_content,
+    remember_sha256,
+    remembered_sha256,
+)
+from models.files.hub import FetchError, RemoteFile, download, locate
+from models.files.placing import Arrival, check_space, partial_path, place, take
+from models.files.records import Record, read_records
 
 COMMIT_SHOWN = 12  # hex digits
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from models.conversion import convert
+from models.files.conversion import convert
 from models.weights import WeightsError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class Malicious:
@@ -85,7 +85,7 @@ MEASURE = """
 import sys, threading, time
 from pathlib import Path
 import torch
-from models.conversion import convert
+from models.files.conversion import convert
 
 def anonymous_kib():
     return int(Path("/proc/self/status").read_text().split("RssAnon:")[1].split()[0])

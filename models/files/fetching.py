@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from models.catalog import ModelCard, WeightFile
-from models.checking import problem_at_a_glance, problem_of_content, sha256_of
-from models.downloading import from_hub
-from models.hub import FetchError
-from models.mirror import from_mirror
-from models.placing import PARTIAL
-from models.records import Record, write_record
+from models.files.checking import problem_at_a_glance, problem_of_content, sha256_of
+from models.files.downloading import from_hub
+from models.files.hub import FetchError
+from models.files.mirror import from_mirror
+from models.files.placing import PARTIAL
+from models.files.records import Record, write_record
 
 Say = Callable[[str], None]
 

@@ -8,7 +8,7 @@ import logging
 from pathlib import Path
 
 from models.catalog import CardError, ModelCard, WeightFile
-from models.records import read_json, read_records, write_json
+from models.files.records import read_json, read_records, write_json
 
 MEMORY = ".checked.json"
 HASHED_AT_EVERY_START = 64 * 2**20  # bytes: up to here it takes less than a tenth of a second

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from models.checking import WeightsError
+from models.files.checking import WeightsError
 
 
 def convert(pickled: Path, path: Path, dtype: torch.dtype) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from huggingface_hub import try_to_load_from_cache
 
 from models.catalog import ModelCard, WeightFile
-from models.hub import FetchError
-from models.placing import Arrival, check_space, partial_path, place, take
-from models.records import Record, read_records
+from models.files.hub import FetchError
+from models.files.placing import Arrival, check_space, partial_path, place, take
+from models.files.records import Record, read_records
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from models import checking
 from models.catalog import ModelCard, WeightFile, load_card
-from models.checking import WeightsError, checked_file, problem_at_a_glance
-from models.records import Record, write_record
+from models.files import checking
+from models.files.checking import WeightsError, checked_file, problem_at_a_glance
+from models.files.records import Record, write_record
 
 CONTENT = b"weights" * 100
 

@@ -19,17 +19,17 @@ from hub import Hub
 from huggingface_hub import constants
 from safetensors.torch import load_file
 
-from models import checking
 from models.catalog import ModelCard, load_card
-from models.checking import WeightsError, checked_file, sha256_of
-from models.fetching import fetch
-from models.hub import FetchError
-from models.records import read_records
+from models.files import checking
+from models.files.checking import WeightsError, checked_file, sha256_of
+from models.files.fetching import fetch
+from models.files.hub import FetchError
+from models.files.records import read_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MANY = os.urandom(40_000)
 FILES = {"model.safetensors": MANY, "unet/config.json": b"{}"}
 
