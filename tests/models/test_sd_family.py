@@ -221,3 +221,18 @@ def test_the_work_of_the_full_size_is_below_the_published_code_s() -> None:
     assert leffa_hd.parts["denoise"] + 81.1 < 408, "with what is computed once of no garment"
     assert leffa_hd.denoise_garment_cached is not None
     assert leffa_hd.denoise_garment_cached < 246
+
+
+def test_bfloat16_is_near_float32(card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = SamplingSettings(1, 2.5)
+    wide = latents(loaded(card), inputs(), settings=settings)
+    monkeypatch.setattr("models.sd_inpaint.family.precision_on", lambda card, device: torch.bfloat16)
+    cache = GarmentCache(2**30)
+    family = loaded(card, garment_cache=cache)
+    narrow = latents(family, inputs(), settings=settings)
+    assert narrow.dtype is torch.float32, "the latents between the steps"
+    assert 0 < (narrow - wide).norm() < 0.05 * wide.norm()
+    assert {tensor.dtype for kept in cache.values() for tensor in kept} == {torch.bfloat16}
+    state = family.begin([family.prepare(inputs())], settings)
+    family.step(state)
+    assert family.finish(state)[0].shape == (H, W, 3)
