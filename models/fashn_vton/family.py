@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
+from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.catalog import CardError, ModelCard
 from models.fashn_vton.config import NetworkConfig
 from models.fashn_vton.denoising import Conditions
@@ -23,7 +23,7 @@ from models.fashn_vton.walk import Walk
 from models.flops import FlopCount
 from models.preprocess.compositing import restore
 from models.preprocess.helpers import Helpers
-from models.preprocess.masks import checked_mask
+from models.preprocess.inputs import checked_inputs
 from models.sampling import job_noise
 from models.weights import build_network, load_tensors, precision_on
 
@@ -69,11 +69,7 @@ class FashnVton(TryOnFamily[Prepared, State]):
         return counted(config, card.height, card.width, sampling_of(settings, config))
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
-        if inputs.category not in self.categories:
-            raise UnusableInput("garment", f"This model knows no garment that is worn {inputs.category!r}.")
-        if inputs.mask is not None:
-            inputs = replace(inputs, mask=checked_mask(inputs.mask, inputs.person.shape[:2]))
-        return self._preparation(inputs)
+        return self._preparation(checked_inputs(inputs, self.categories))
 
     def warnings(self, prepared: Prepared) -> tuple[str, ...]:
         return prepared.warnings

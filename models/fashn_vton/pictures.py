@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
@@ -10,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL.Image import Resampling
 
-from models.base import GarmentCache, Image, TryOnInputs, UnusableInput
+from models.base import GarmentCache, Image, Mask, TryOnInputs
+from models.preprocess.digest import digest_of
 from models.preprocess.fitting import Box, Fit, apply, letterbox, resized
 from models.preprocess.garment import isolate_worn
 from models.preprocess.helpers import Helpers
@@ -21,9 +21,6 @@ from models.preprocess.pose_raster import gray_pose
 PosedPicture = npt.NDArray[np.uint8]
 """`uint8 [H, W, 4]` of the canvas: RGB, and the pose in gray."""
 
-NAMES = {"person": "photograph", "garment": "garment's picture"}
-SMALLEST = 16  # pixels of a side
-MOST_STRETCHED = 6
 BLACK = 0
 
 NO_ESTIMATOR = "Nobody's pose was looked for, since no pose estimator is fetched, so the picture may not follow it."
@@ -59,27 +56,21 @@ class Preparation:
     garments: GarmentCache | None
 
     def __call__(self, inputs: TryOnInputs) -> Prepared:
-        """Both pictures; of the photograph the part around the person.
-
-        Raises:
-            UnusableInput: one is too small or too narrow.
-        """
-        check(inputs.person, "person")
-        check(inputs.garment, "garment")
-        box, shown, pose = self._around_person(inputs.person)
+        """Both pictures; of the photograph the part around the person."""
+        box, shown, pose = self._around_person(inputs.person, inputs.mask)
         person, fit = self._on_canvas(shown, pose)
         garment = self._garment(inputs)
         warnings = garment.warnings if pose else (self._no_pose, *garment.warnings)
         fit = replace(fit, source=box, size=inputs.person.shape[:2])
         return Prepared(inputs, person, garment.picture, fit, warnings)
 
-    def _around_person(self, photograph: Image) -> tuple[Box, Image, Pose | None]:
+    def _around_person(self, photograph: Image, mask: Mask | None) -> tuple[Box, Image, Pose | None]:
         """A box of the photograph, what is in it, fitted, and the pose in that."""
         rows, columns = photograph.shape[:2]
         shown = self._fitted(photograph)
         pose = self._pose(shown)
         in_photograph = pose and pose.moved(columns / shown.shape[1], rows / shown.shape[0])
-        box = person_crop(in_photograph, rows, columns, self.width / self.height)
+        box = person_crop(in_photograph, rows, columns, self.width / self.height, mask)
         if box == Box(0, 0, columns, rows):
             return box, shown, pose
         shown = self._fitted(photograph[box.slices])
@@ -95,9 +86,8 @@ class Preparation:
         return garment
 
     def _garment_key(self, inputs: TryOnInputs) -> Hashable:
-        pixels = hashlib.sha256(np.ascontiguousarray(inputs.garment).data).hexdigest()
         worn_as = inputs.category if inputs.garment_is_worn else None
-        return "fashn_vton", pixels, inputs.garment.shape, worn_as, self.height, self.width
+        return "fashn_vton", digest_of(inputs.garment), worn_as, self.height, self.width
 
     def _garment_on_canvas(self, inputs: TryOnInputs) -> Garment:
         """A garment that is worn comes with its wearer's pose, cut out; one that lies flat, or seems to, without."""
@@ -129,12 +119,3 @@ class Preparation:
         raster = gray_pose(pose, *shown.shape[:2])
         raster = apply(fit, raster, height=height, width=width, fill=BLACK, nearest=True)
         return np.dstack([canvas, raster]), fit
-
-
-def check(picture: Image, which: str) -> None:
-    """Raises `UnusableInput` for a picture that nothing can be seen in."""
-    name, (small, large) = NAMES[which], sorted(picture.shape[:2])
-    if small < SMALLEST:
-        raise UnusableInput(which, f"The {name} is too small. Please use one of at least {SMALLEST} pixels a side.")
-    if large > MOST_STRETCHED * small:
-        raise UnusableInput(which, f"The {name} is too narrow. Please use one that is less stretched.")

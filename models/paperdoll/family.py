@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from models import sampling
-from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
+from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.catalog import ModelCard
 from models.flops import FlopCount, count
 from models.paperdoll.composition import Composition
@@ -20,7 +20,7 @@ from models.paperdoll.framing import Frame, to_tensor
 from models.paperdoll.layers import Reading
 from models.paperdoll.networks import HEIGHT, WIDTH, Networks
 from models.paperdoll.painter import Finding, full_size_mask, paint
-from models.preprocess.masks import checked_mask
+from models.preprocess.inputs import checked_inputs
 from models.weights import load_tensors
 
 SMALLEST = 64  # pixels of a side
@@ -75,17 +75,7 @@ class PaperDoll(TryOnFamily[Prepared, State]):
         return FlopCount({"encode": encode, "denoise": denoise}, denoise_published=denoise)
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
-        if inputs.category not in self.categories:
-            raise UnusableInput("garment", "This model only tries on upper garments. Please choose a top.")
-        for which, picture in (("person", inputs.person), ("garment", inputs.garment)):
-            if min(picture.shape[:2]) < SMALLEST:
-                raise UnusableInput(
-                    which, f"The {NAMES[which]} is too small. Please use one of at least {SMALLEST} pixels a side."
-                )
-            if max(picture.shape[:2]) > 6 * min(picture.shape[:2]):
-                raise UnusableInput(which, f"The {NAMES[which]} is too narrow. Please use one that is less stretched.")
-        if inputs.mask is not None:
-            checked_mask(inputs.mask, inputs.person.shape[:2])
+        inputs = checked_inputs(inputs, self.categories, smallest=SMALLEST)
         person_frame, garment_frame = Frame.around(inputs.person), Frame.around(inputs.garment)
         return Prepared(
             inputs,
@@ -149,6 +139,3 @@ class PaperDoll(TryOnFamily[Prepared, State]):
         if one.inputs.mask is None:
             return picture
         return np.where(one.inputs.mask[..., None] > 0, picture, one.inputs.person)
-
-
-NAMES = {"person": "photograph", "garment": "garment's picture"}

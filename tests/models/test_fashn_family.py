@@ -176,6 +176,16 @@ def test_a_small_person_is_worked_on_alone_and_the_rest_stays_byte_for_byte(fold
     assert not changed.any()
 
 
+def test_all_of_a_mask_is_drawn_also_away_from_the_person(folder: Path) -> None:
+    photograph, mask = picture(5, 600, 900), np.zeros((600, 900), np.uint8)
+    mask[500:540, 500:560] = 255
+    loaded = family(folder, Tailor((0.3, 0.2, 0.4, 0.5)).helpers)
+    changed = (generate(loaded, inputs(person=photograph, mask=mask))[0] != photograph).any(2)
+    assert loaded.prepare(inputs(person=photograph, mask=mask)).fit.source.width < 900
+    assert changed[mask > 0].mean() > 0.9
+    assert not changed[mask == 0].any()
+
+
 def test_a_worn_garment_comes_with_its_wearer_s_pose_and_gray_around_it(folder: Path) -> None:
     loaded = family(folder, Tailor().helpers)
     prepared = loaded.prepare(inputs(garment=np.full((96, 72, 3), 200, np.uint8), garment_is_worn=True))

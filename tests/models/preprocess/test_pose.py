@@ -59,6 +59,42 @@ def test_the_whole_photograph_is_taken_when_the_person_fills_it_or_nobody_is_see
     assert person_crop(pose, 900, 600, 2 / 3) == Box(0, 0, 600, 900)
 
 
+def test_a_crop_holds_the_mask_whole_however_far_it_lies() -> None:
+    pose, mask = standing(300, 200).moved(1, 1, 400, 350), np.zeros((1000, 1500), np.uint8)
+    alone = person_crop(pose, 1000, 1500, 2 / 3)
+    for y, x in ((350, 700), (999, 500), (120, 1499)):
+        mask[:] = 0
+        mask[y, x] = 255
+        crop = person_crop(pose, 1000, 1500, 2 / 3, mask)
+        assert mask[crop.slices].any()
+        assert crop != Box(0, 0, 1500, 1000)
+        assert (pose.seen >= crop[:2]).all()
+        assert (pose.seen <= crop[2:]).all()
+    mask[:] = 0
+    mask[500, 500] = 255
+    assert person_crop(pose, 1000, 1500, 2 / 3, mask) == alone
+
+
+def unseen(pose: Pose, *joints: Joint) -> Pose:
+    """Without these joints, and without feet."""
+    body, feet = pose.body.copy(), pose.feet.copy()
+    body[list(joints), 2] = feet[:, 2] = 0
+    return Pose(body, feet, pose.hands, pose.face)
+
+
+def test_nothing_is_cropped_around_a_face_and_hands_alone() -> None:
+    pose = standing(300, 200).moved(1, 1, 400, 350)
+    for pair in ((Joint.RIGHT_SHOULDER, Joint.LEFT_SHOULDER), (Joint.RIGHT_HIP, Joint.LEFT_HIP)):
+        assert person_crop(unseen(pose, *pair), 1000, 1000, 2 / 3) == Box(0, 0, 1000, 1000)
+        assert person_crop(unseen(pose, pair[0]), 1000, 1000, 2 / 3) != Box(0, 0, 1000, 1000)
+
+
+def test_a_crop_reaches_the_photographs_end_when_no_ankle_is_seen() -> None:
+    pose = standing(300, 200).moved(1, 1, 400, 350)
+    assert person_crop(unseen(pose, Joint.RIGHT_ANKLE), 1400, 3000, 2 / 3).y1 < 1000
+    assert person_crop(unseen(pose, Joint.RIGHT_ANKLE, Joint.LEFT_ANKLE), 1400, 3000, 2 / 3).y1 == 1400
+
+
 def test_the_raster_shows_limbs_dim_joints_bright_and_hands_and_face_in_their_grays() -> None:
     figure = standing(864, 576)
     raster = gray_pose(figure, 864, 576)
