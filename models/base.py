@@ -45,7 +45,8 @@ class TryOnInputs:
     """One job's pictures. `person`, `garment`: `uint8 [H, W, 3] RGB`, any size; `category`: upper, lower, overall.
 
     `mask` and `densepose` are of the person's size. Outside a `mask` nothing changes; without one, a family that needs
-    it finds it by itself. A family that has no use for `densepose` ignores it. `garment_is_worn`: somebody wears the garment in its picture.
+    it finds it by itself. A family that has no use for `densepose` ignores it. `garment_is_worn`: somebody wears the
+    garment in its picture.
     """
 
     person: Image

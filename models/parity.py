@@ -36,7 +36,7 @@ RunCase = Callable[[dict[str, Any], Path, bool, torch.dtype], dict[str, Tensor]]
 
 
 class CaseError(ValueError):
-    """A folder that is not a whole parity case; the message says what is missing."""
+    """A folder that is not a whole parity case; the message says what is missing or wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,8 @@ def _run(folder: Path, exact_savings: bool, dtype: torch.dtype) -> tuple[dict[st
         raise CaseError(f"{folder} is not a whole parity case: {error} is missing.") from error
     except (OSError, json.JSONDecodeError, SafetensorError) as error:
         raise CaseError(f"{folder} is not a whole parity case: {error}") from error
+    except (TypeError, RuntimeError) as error:  # settings, keys or shapes that do not go with the network
+        raise CaseError(f"{folder} cannot be computed: {error}") from error
 
 
 def relative_error(ours: Tensor, expected: Tensor) -> float:

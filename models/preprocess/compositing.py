@@ -51,7 +51,8 @@ def _within_mask(source: Box, mask: Mask | None) -> Box | None:
 
 
 def _seam(fit: Fit, mask: Mask | None, box: Box, radius: int) -> Weights:
-    """How much of the generated picture to take, `[h, w]` of `box`: 0 outside the mask, 1 from `radius` pixels inside.
+    """How much of the generated picture to take, `[h, w]` of `box`: 0 outside the mask, 1 from `radius` pixels inside,
+    or where it is deepest, if nothing of it is that deep.
 
     A ring of one pixel around the box tells its inner edges from those that it shares with the photograph.
     """
@@ -61,7 +62,7 @@ def _seam(fit: Fit, mask: Mask | None, box: Box, radius: int) -> Weights:
     allowed = np.zeros((ring.height, ring.width), np.bool_)
     allowed[inner] = True if mask is None else mask[box.slices] > 0
     depth = _depth(allowed, max(radius, 1))[inner]
-    weights: Weights = np.divide(depth, max(radius, 1), dtype=np.float32)
+    weights: Weights = np.divide(depth, depth.max(), dtype=np.float32)
     return weights if mask is None else weights * np.divide(mask[box.slices], 255, dtype=np.float32)
 
 

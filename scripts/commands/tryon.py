@@ -27,7 +27,7 @@ Picture = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JPEG
 def run(
     person: Picture,
     garment: Picture,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where the PNG goes.")],
+    output: Annotated[Path, typer.Option("--output", "-o", dir_okay=False, help="Where the PNG goes.")],
     card: Card = None,
     accept_licence: AcceptLicence = None,
     category: Annotated[Category, typer.Option(help="How the garment is worn.")] = "upper",
@@ -49,27 +49,24 @@ def run(
         raise typer.BadParameter(f"There is no folder {output.parent} for the picture.")
     chosen = card_of(settings_with(card=card, accepted_licences=accept_licence))
     chosen_seed = secrets.randbelow(2**31) if seed is None else seed
-    try:
-        inputs = TryOnInputs(
-            person=_pixels(person),
-            garment=_pixels(garment),
-            category=category,
-            seed=chosen_seed,
-            mask=pictures.to_mask(_pixels(mask)) if mask else None,
-            densepose=_pixels(densepose) if densepose else None,
-            garment_is_worn=worn,
+    inputs = TryOnInputs(
+        person=_pixels(person),
+        garment=_pixels(garment),
+        category=category,
+        seed=chosen_seed,
+        mask=pictures.to_mask(_pixels(mask)) if mask else None,
+        densepose=_pixels(densepose) if densepose else None,
+        garment_is_worn=worn,
+    )
+    started = time.perf_counter()
+    engine = Engine(chosen, parse_devices(device)[0])
+    loaded = time.perf_counter()
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("denoising", total=1.0)
+        batch = Batch([inputs], steps, None)
+        [(_, outcome)] = engine.generate(
+            batch, lambda fraction: progress.update(task, completed=fraction), lambda _: False
         )
-        started = time.perf_counter()
-        engine = Engine(chosen, parse_devices(device)[0])
-        loaded = time.perf_counter()
-        with Progress(console=Console(stderr=True)) as progress:
-            task = progress.add_task("denoising", total=1.0)
-            batch = Batch([inputs], steps, None)
-            [(_, outcome)] = engine.generate(
-                batch, lambda fraction: progress.update(task, completed=fraction), lambda _: False
-            )
-    except ApiError as error:
-        raise typer.BadParameter(error.message) from error
     if isinstance(outcome, GenerationError):
         raise typer.BadParameter(outcome.sentence)
     output.write_bytes(pictures.encode(outcome.image))
@@ -80,4 +77,7 @@ def run(
 
 def _pixels(path: Path) -> Image:
     """The whole picture, upright and in sRGB, at most 2048 pixels a side: no crop, unlike the service's."""
-    return pictures.decode(garment_picture(path.read_bytes()).data)
+    try:
+        return pictures.decode(garment_picture(path.read_bytes()).data)
+    except ApiError as error:
+        raise typer.BadParameter(f"{path}: {error.message}") from error

@@ -65,3 +65,20 @@ def test_the_relative_error_is_of_norms_and_tells_wrong_shapes_and_nan() -> None
     assert relative_error(torch.zeros(2), torch.zeros(2)) == 0.0
     nan = relative_error(torch.tensor([float("nan"), 4.0]), expected)
     assert not nan <= 1.0
+
+
+@needs_cases
+def test_a_case_that_does_not_go_together_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    case = CASES_FOLDER / "fashn_vton" / "small"
+    for file in case.iterdir():
+        shutil.copyfile(file, tmp_path / file.name)
+    weights = load_file(case / "weights.safetensors")
+    weights["y_embedder.bias"] = weights.pop("y_embedder.weight")
+    save_file(weights, tmp_path / "weights.safetensors")
+    assert "y_embedder.bias" in CliRunner().invoke(app, ["parity", str(tmp_path)]).output
+    shutil.copyfile(case / "weights.safetensors", tmp_path / "weights.safetensors")
+    settings = json.loads((case / "case.json").read_text())
+    settings["sampling"]["shift"] = 1
+    (tmp_path / "case.json").write_text(json.dumps(settings))
+    result = CliRunner().invoke(app, ["parity", str(tmp_path)])
+    assert (result.exit_code, "shift" in result.output) == (2, True)

@@ -141,6 +141,8 @@ def test_the_default_card_is_photographic_where_there_is_a_gpu(tmp_path: Path, m
     [
         (("--category", "hat", "-o", "worn.png"), "'upper', 'lower', 'overall'"),
         (("-o", "nowhere/worn.png"), "There is no folder nowhere for the picture"),
+        (("-o", "docs"), "'docs' is a directory"),
+        (("-o", "worn.png", "--mask", "README.md"), "README.md: This file is not a picture"),
     ],
 )
 def test_tryon_says_at_once_what_it_cannot_do(words: tuple[str, ...], sentence: str) -> None:
