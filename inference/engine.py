@@ -19,6 +19,7 @@ from models.catalog import FAMILIES, ModelCard
 from models.preprocess.helpers import Helpers
 
 GREY, WHITE = 128, 255
+WARM_UP_STEPS = 2
 CODES = {"person": ErrorCode.PHOTO_UNUSABLE, "garment": ErrorCode.GARMENT_UNUSABLE}
 WORN = {"upper": "on the upper body", "lower": "on the legs", "overall": "on the whole body"}
 
@@ -54,11 +55,14 @@ class Engine:
         logger.info("%s is ready on %s after %.1f s", card.name, self._device, time.monotonic() - started_at)
 
     def _warm_up(self, card: ModelCard) -> None:
-        """Make one grey picture in one step, so that the first shopper does not wait for what is built lazily."""
+        """Make one grey picture in two steps, so that the first shopper does not wait for what is built lazily.
+
+        Families may guide all steps but the last, or compute a garment in the first alone: two show both kinds.
+        """
         grey = np.full((card.height, card.width, 3), GREY, np.uint8)
         mask = np.full((card.height, card.width), WHITE, np.uint8)
         inputs = TryOnInputs(grey, grey, card.categories[0], seed=0, mask=mask, densepose=grey)
-        batch = Batch([inputs], num_inference_steps=1, guidance_scale=None)
+        batch = Batch([inputs], num_inference_steps=WARM_UP_STEPS, guidance_scale=None)
         for _, outcome in self.generate(batch, lambda fraction: None, lambda index: False):
             if isinstance(outcome, GenerationError):
                 logger.info("no warm-up: the family wants a real picture")

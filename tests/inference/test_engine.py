@@ -91,7 +91,7 @@ def engine(family: Counting, card: ModelCard, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Counting, "load", lambda card, device, loading: family)
     monkeypatch.setattr("inference.engine.family_of", lambda card: Counting)
     engine = Engine(card, "cpu")
-    assert family.calls == ["begin 1", "step", "finish"], "it is warm"
+    assert family.calls == ["begin 1", "step", "step", "finish"], "it is warm"
     family.calls.clear()
     return engine
 
