@@ -8,11 +8,12 @@ from typing import Any, ClassVar, Self
 
 import torch
 
-from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
+from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.catalog import ModelCard
 from models.flops import FlopCount
 from models.preprocess.compositing import restore
 from models.preprocess.helpers import Helpers
+from models.preprocess.inputs import checked_inputs
 from models.sd_inpaint.ancestral import Schedule, Walk, job_draws
 from models.sd_inpaint.architecture import LATENT_CHANNELS
 from models.sd_inpaint.checkpoint import Builder
@@ -60,9 +61,7 @@ class SdInpaint(TryOnFamily[Prepared, State]):
         return counted(card)
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
-        if inputs.category not in self._worn:
-            raise UnusableInput("garment", f"This model knows no garment that is worn {inputs.category!r}.")
-        return self._preparation(inputs)
+        return self._preparation(checked_inputs(inputs, self._worn))
 
     def warnings(self, prepared: Prepared) -> tuple[str, ...]:
         return prepared.warnings

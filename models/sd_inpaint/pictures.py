@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,9 +14,10 @@ from torch import Tensor
 
 from models.base import Image, Mask, TryOnInputs, UnusableInput
 from models.preprocess.agnostic import agnostic_mask
+from models.preprocess.digest import digest_of
 from models.preprocess.fitting import Fit, apply, cover, letterbox
 from models.preprocess.helpers import Helpers
-from models.preprocess.masks import MIDDLE, checked_mask
+from models.preprocess.masks import MIDDLE
 from models.sd_inpaint.options import Options
 from models.sd_inpaint.scene import Garment, Scene
 
@@ -41,7 +41,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """Lays pictures on a canvas of `height` x `width`."""
+    """Lays the pictures of checked inputs on a canvas of `height` x `width`."""
 
     height: int
     width: int
@@ -66,7 +66,7 @@ class Preparation:
     def _mask(self, inputs: TryOnInputs) -> Mask:
         """The caller's, else what the helpers find."""
         if inputs.mask is not None:
-            return checked_mask(inputs.mask, inputs.person.shape[:2])
+            return inputs.mask
         if self.helpers.parser is None:
             raise UnusableInput("person", "This model needs a mask of where the garment goes. Please send one along.")
         pose = self.helpers.pose(inputs.person) if self.helpers.pose is not None else None
@@ -78,7 +78,7 @@ class Preparation:
     def _garment(self, picture: Image) -> Garment:
         """Whole, on white."""
         laid, _ = letterbox(picture, self.height, self.width, fill=WHITE)
-        return Garment(hashlib.sha256(laid.tobytes()).hexdigest(), _in_range(laid)[None])
+        return Garment(digest_of(laid), _in_range(laid)[None])
 
     def _densepose(self, inputs: TryOnInputs, fit: Fit) -> tuple[Tensor | None, tuple[str, ...]]:
         """As the card's weights know it; black, as if nobody were in the picture, when the caller brings none."""
