@@ -52,7 +52,7 @@ def _session(card: ModelCard, role: str, device: torch.device) -> Any:
         runtime = import_module("onnxruntime")
     except ImportError as error:
         raise WeightsError(
-            f"{card.name} needs onnxruntime; install it with: pip install 'fitting-room[pose]'"
+            f"{card.name} needs onnxruntime; install it with: pip install onnxruntime (for a GPU: onnxruntime-gpu)"
         ) from error
     files = {file.path: file for file in card.files}
     if card.network.get(role) not in files:

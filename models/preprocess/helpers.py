@@ -51,7 +51,7 @@ class Helpers:
 
     @classmethod
     def load(cls, card: ModelCard, device: torch.device) -> Self:
-        """The helpers that `card` needs, and of its optional ones those that are fetched.
+        """The helpers that `card` needs, and of its optional ones those that are fetched; of one kind, the first.
 
         Raises:
             models.weights.WeightsError: a needed one is missing or damaged; the message says how to mend it.
@@ -62,5 +62,6 @@ class Helpers:
                 logger.info("%s works without %s, which is not fetched", card.name, helper.name)
         loaded: dict[str, Any] = {}
         for helper in (*card.helpers, *fetched):
-            loaded.setdefault(SLOTS[helper.family], pkgutil.resolve_name(HELPERS[helper.family]).load(helper, device))
+            if (slot := SLOTS[helper.family]) not in loaded:
+                loaded[slot] = pkgutil.resolve_name(HELPERS[helper.family]).load(helper, device)
         return cls(**loaded)

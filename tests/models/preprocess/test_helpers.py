@@ -11,6 +11,7 @@ from helper_checkpoints.segformer import small_card as small_segformer
 
 from models.catalog import HELPERS, ModelCard, read_card
 from models.preprocess.helpers import SLOTS, Helpers
+from models.preprocess.segformer import SegFormer
 from models.weights import WeightsError
 
 CPU = torch.device("cpu")
@@ -47,3 +48,11 @@ def test_a_needed_helper_that_is_missing_names_the_command_that_fetches_it(tmp_p
     needed = read_card("fashn-human-parser", tmp_path)
     with pytest.raises(WeightsError, match="fitting-room fetch fashn-human-parser"):
         Helpers.load(family_card(helpers=(needed,)), CPU)
+
+
+def test_of_two_parsers_only_the_first_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = small_segformer(tmp_path / "first"), small_segformer(tmp_path / "second")
+    loaded: list[Path] = []
+    monkeypatch.setattr(SegFormer, "load", lambda card, device: loaded.append(card.folder))
+    Helpers.load(family_card(helpers=(first,), optional_helpers=(second,)), CPU)
+    assert loaded == [first.folder]
