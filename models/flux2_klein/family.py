@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import ClassVar, Self
@@ -10,7 +9,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from models.base import GarmentCache, Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
+from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.catalog import ModelCard
 from models.flops import FlopCount
 from models.flux2_klein import latents, pictures
@@ -18,15 +17,16 @@ from models.flux2_klein.batch import Group, Prepared, State
 from models.flux2_klein.denoiser import Condition, LeanDenoiser, PublishedDenoiser
 from models.flux2_klein.latents import Grid
 from models.flux2_klein.networks import Networks
-from models.flux2_klein.prompts import NO_PROMPT, prompts_of
+from models.flux2_klein.prompts import NO_PROMPT
 from models.flux2_klein.schedule import Schedule
 from models.flux2_klein.work import count_flops
+from models.pixels import to_image, to_tensor
 from models.preprocess.compositing import restore
-from models.preprocess.masks import checked_mask
+from models.preprocess.digest import digest_of
+from models.preprocess.inputs import checked_inputs
 from models.preprocess.person import person_crop
+from models.prompts import prompts_of
 from models.sampling import job_noise
-
-NAMES = {"person": "photograph", "garment": "garment's picture"}
 
 
 class Flux2Klein(TryOnFamily[Prepared, State]):
@@ -50,17 +50,10 @@ class Flux2Klein(TryOnFamily[Prepared, State]):
         return count_flops(card)
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
-        if inputs.category not in self._prompts:
-            raise UnusableInput("garment", f"This model has no prompt for garments of the kind {inputs.category!r}.")
-        for which, picture in (("person", inputs.person), ("garment", inputs.garment)):
-            if not pictures.is_usable(picture):
-                raise UnusableInput(which, f"The {NAMES[which]} is too small or too narrow. Please use another one.")
-        height, width = inputs.person.shape[:2]
-        if inputs.mask is not None:
-            checked_mask(inputs.mask, (height, width))
-        pose = self._pose(inputs.person) if self._pose else None
-        part = person_crop(pose, height, width, self._card.width / self._card.height)
-        canvas, fit = pictures.on_canvas(inputs.person, part, self._card.height * self._card.width, self._cell)
+        inputs = checked_inputs(inputs, self._prompts, smallest=pictures.SMALLEST_SIDE)
+        pose, card = self._pose(inputs.person) if self._pose else None, self._card
+        part = person_crop(pose, *inputs.person.shape[:2], card.width / card.height, inputs.mask)
+        canvas, fit = pictures.on_canvas(inputs.person, part, card.height * card.width, self._cell)
         person, garment = (pictures.reference(picture, self._cell) for picture in (canvas, inputs.garment))
         return Prepared(inputs, fit, self._grid(canvas), person, garment, self._grid(person), self._grid(garment))
 
@@ -69,8 +62,7 @@ class Flux2Klein(TryOnFamily[Prepared, State]):
         alike: defaultdict[tuple[Grid, ...], list[int]] = defaultdict(list)
         for index, one in enumerate(prepared):
             alike[one.shapes].append(index)
-        garments: GarmentCache = {} if self._garments is None else self._garments
-        return State(prepared, [self._group(prepared, jobs, settings, garments) for jobs in alike.values()])
+        return State(prepared, [self._group(prepared, jobs, settings) for jobs in alike.values()])
 
     @torch.inference_mode()
     def step(self, state: State) -> None:
@@ -81,7 +73,7 @@ class Flux2Klein(TryOnFamily[Prepared, State]):
     @torch.inference_mode()
     def finish(self, state: State) -> list[Image]:
         return [
-            restore(one.inputs.person, pictures.to_image(picture), one.fit, one.inputs.mask)
+            restore(one.inputs.person, to_image(picture), one.fit, one.inputs.mask)
             for one, picture in zip(state.prepared, self.canvases(state), strict=True)
         ]
 
@@ -95,9 +87,7 @@ class Flux2Klein(TryOnFamily[Prepared, State]):
                 decoded[job] = (picture / 2 + 0.5).clamp(0, 1)
         return [decoded[job] for job in range(len(state.prepared))]
 
-    def _group(
-        self, prepared: Sequence[Prepared], jobs: list[int], settings: SamplingSettings, garments: GarmentCache
-    ) -> Group:
+    def _group(self, prepared: Sequence[Prepared], jobs: list[int], settings: SamplingSettings) -> Group:
         networks, batch = self._networks, [prepared[job] for job in jobs]
         canvas, *references = batch[0].shapes
         schedule = Schedule.of(
@@ -106,7 +96,7 @@ class Flux2Klein(TryOnFamily[Prepared, State]):
         text = torch.cat([networks.text(self._prompts[one.inputs.category]) for one in batch])
         condition = Condition(
             text,
-            torch.cat([self._references(one, garments) for one in batch]),
+            torch.cat([self._references(one) for one in batch]),
             latents.positions(text.shape[1], canvas, tuple(references), networks.device),
             schedule.times,
         )
@@ -120,16 +110,22 @@ class Flux2Klein(TryOnFamily[Prepared, State]):
     def _noise(self, one: Prepared) -> Tensor:
         return job_noise(one.inputs.seed, (self._networks.transformer.config.in_channels, *one.canvas))
 
-    def _references(self, one: Prepared, garments: GarmentCache) -> Tensor:
-        """Both references as tokens `[1, R, C]`, the garment's from the cache when they are there."""
-        key = ("flux2_klein", one.garment.shape, hashlib.sha256(one.garment.tobytes()).hexdigest())
-        garment = garments.get(key)
-        if garment is None:
-            garment = garments[key] = self._encoded(one.garment)
-        return torch.cat([self._encoded(one.person), garment], dim=1)
+    def _references(self, one: Prepared) -> Tensor:
+        """Both references as tokens `[1, R, C]`."""
+        return torch.cat([self._encoded(one.person), self._garment(one.garment)], dim=1)
+
+    def _garment(self, garment: Image) -> Tensor:
+        """Its tokens, from the cache when they are there; kept in host memory."""
+        if self._garments is None:
+            return self._encoded(garment)
+        key = ("flux2_klein", digest_of(garment))
+        if (kept := self._garments.get(key)) is None:
+            self._garments[key] = kept = self._encoded(garment).cpu()
+        tokens: Tensor = kept.to(self._networks.device)
+        return tokens
 
     def _encoded(self, picture: Image) -> Tensor:
-        tensor = pictures.to_tensor(picture).to(self._networks.device, self._networks.dtype)
+        tensor = to_tensor(picture).to(self._networks.device, self._networks.dtype)
         return latents.encode(self._networks.vae, tensor)
 
     def _grid(self, picture: Image) -> Grid:

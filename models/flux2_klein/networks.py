@@ -12,9 +12,12 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchE
 from torch import Tensor
 
 from models.catalog import ModelCard
-from models.flux2_klein import published
-from models.flux2_klein.prompts import NO_PROMPT, PromptReader, embeddings, prompts_of
-from models.weights import build_network, load_tensors, precision_on
+from models.components import build_component
+from models.flux2_klein.options import Options
+from models.flux2_klein.prompts import NO_PROMPT, PromptReader, embeddings
+from models.prompts import prompts_of
+from models.settings import settings_of
+from models.weights import precision_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,10 @@ class Networks:
         """Text encoder first: with `exact_savings` it leaves before the others come, so memory never holds both.
 
         Raises:
-            models.catalog.CardError: the card lacks a prompt or a file.
+            models.catalog.CardError: the card lacks a prompt or a file, or its network table is malformed.
             models.weights.WeightsError: a file or key is missing or unexpected.
         """
-        dtype, is_distilled = precision_on(card, device), published.is_distilled(card)
+        dtype, is_distilled = precision_on(card, device), Options.of(card).is_distilled
         prompts = [*prompts_of(card).values(), *([] if is_distilled else [NO_PROMPT])]
         reader = PromptReader.load(card, device, dtype, whole=not exact_savings)
         texts = embeddings(reader, prompts) if exact_savings else {}
@@ -48,9 +51,10 @@ class Networks:
         del reader
         if device.type == "cuda":
             torch.cuda.empty_cache()
-        return cls(
-            _transformer(card, device, dtype), _vae(card, device, dtype), _scheduler(card), texts, kept, is_distilled
-        )
+        transformer = build_component(Flux2Transformer2DModel, card, "transformer/", device, dtype)
+        vae = build_component(AutoencoderKLFlux2, card, "vae/", device, dtype)
+        scheduler = FlowMatchEulerDiscreteScheduler.from_config(settings_of(card, "scheduler/scheduler_config.json"))
+        return cls(transformer, vae, scheduler, texts, kept, is_distilled)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -65,19 +69,3 @@ class Networks:
     def text(self, prompt: str) -> Tensor:
         """A prompt's embedding `[1, L, J]`."""
         return self.texts[prompt] if self.reader is None else self.reader(prompt)
-
-
-def _transformer(card: ModelCard, device: torch.device, dtype: torch.dtype) -> Flux2Transformer2DModel:
-    config = published.read(card, "transformer/config.json")
-    tensors = load_tensors(card, "transformer/")
-    return build_network(lambda: Flux2Transformer2DModel.from_config(config), tensors, card, device, dtype)
-
-
-def _vae(card: ModelCard, device: torch.device, dtype: torch.dtype) -> AutoencoderKLFlux2:
-    config = published.read(card, "vae/config.json")
-    tensors = load_tensors(card, "vae/")
-    return build_network(lambda: AutoencoderKLFlux2.from_config(config), tensors, card, device, dtype)
-
-
-def _scheduler(card: ModelCard) -> FlowMatchEulerDiscreteScheduler:
-    return FlowMatchEulerDiscreteScheduler.from_config(published.read(card, "scheduler/scheduler_config.json"))

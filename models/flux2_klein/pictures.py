@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import math
 
-import torch
 from PIL.Image import Resampling
-from torch import Tensor
 
 from models.base import Image
 from models.preprocess.fitting import Box, Fit, apply, resized
 
 LARGEST_REFERENCE = 1024 * 1024  # pixels
-SMALLEST_SIDE = 64  # pixels
-LARGEST_RATIO = 8  # of the long to the short side
-
-
-def is_usable(picture: Image) -> bool:
-    """Whether it is neither too small nor too long for the published pipeline."""
-    short, long = sorted(picture.shape[:2])
-    return bool(short >= SMALLEST_SIDE and long <= LARGEST_RATIO * short)
+SMALLEST_SIDE = 64  # pixels, of what the published pipeline takes
 
 
 def on_canvas(photograph: Image, part: Box, num_pixels: int, cell: int) -> tuple[Image, Fit]:
@@ -43,15 +34,3 @@ def reference(picture: Image, cell: int) -> Image:
     rows, columns = height // cell * cell, width // cell * cell
     top, left = (height - rows) // 2, (width - columns) // 2
     return picture[top : top + rows, left : left + columns]
-
-
-def to_tensor(picture: Image) -> Tensor:
-    """`float32 [1, 3, H, W]` in [-1, 1], its channels last in memory as in the published pipeline: the layout decides
-    in which order the encoder sums, which half precision shows."""
-    return torch.from_numpy(picture[None].copy()).permute(0, 3, 1, 2).float() / 255 * 2 - 1
-
-
-def to_image(picture: Tensor) -> Image:
-    """`[3, H, W]` in [0, 1] as a picture."""
-    levels = (picture.float() * 255).round().to(torch.uint8)
-    return levels.permute(1, 2, 0).cpu().numpy()

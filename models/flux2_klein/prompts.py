@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from transformers import Qwen2TokenizerFast, Qwen3Config, Qwen3Model
 
-from models.catalog import CardError, ModelCard
-from models.flux2_klein import published
+from models.catalog import ModelCard
+from models.settings import settings_of
 from models.weights import build_network, checked_file, load_tensors
 
 HIDDEN_STATES = (9, 18, 27)
@@ -33,7 +33,7 @@ class PromptReader:
         Raises:
             models.weights.WeightsError: a file or key is missing or unexpected.
         """
-        config = Qwen3Config.from_dict(published.read(card, "text_encoder/config.json"))
+        config = Qwen3Config.from_dict(settings_of(card, "text_encoder/config.json"))
         tensors = _without_head(load_tensors(card, "text_encoder/"))
         model = build_network(lambda: Qwen3Model(config), tensors, card, device, dtype)
         reader = cls(_tokenizer(card), model)
@@ -64,17 +64,6 @@ def read(model: Qwen3Model, tokens: Tensor, mask: Tensor) -> Tensor:
     states = model(tokens, attention_mask=mask, output_hidden_states=True, use_cache=False).hidden_states
     assert states is not None, "the hidden states were asked for"
     return torch.cat([states[index] for index in HIDDEN_STATES], dim=-1)
-
-
-def prompts_of(card: ModelCard) -> dict[str, str]:
-    """Category -> prompt, for every category of the card.
-
-    Raises:
-        CardError: a category has none.
-    """
-    if without := [category for category in card.categories if not card.prompts.get(category)]:
-        raise CardError(f"The card {card.name} needs a prompt for {', '.join(without)} in its [prompts].")
-    return {category: card.prompts[category] for category in card.categories}
 
 
 def embeddings(reader: PromptReader, prompts: Iterable[str]) -> dict[str, Tensor]:

@@ -12,9 +12,12 @@ from transformers import Qwen3Config, Qwen3Model
 
 from models.catalog import ModelCard
 from models.flops import FlopCount, count
-from models.flux2_klein import latents, published
+from models.flux2_klein import latents
 from models.flux2_klein.denoiser import Condition, Denoiser, LeanDenoiser, PublishedDenoiser
+from models.flux2_klein.options import Options
 from models.flux2_klein.prompts import NUM_TOKENS
+from models.flux2_klein.published import TEXT_ENCODER, TRANSFORMER, VAE
+from models.settings import settings_for_counting
 
 META = torch.device("meta")
 
@@ -22,9 +25,10 @@ META = torch.device("meta")
 def count_flops(card: ModelCard) -> FlopCount:
     """Of a person and a garment of the card's height and width, at its default steps and guidance."""
     with META:
-        transformer = Flux2Transformer2DModel.from_config(published.expected(card, "transformer/config.json")).eval()
-        vae = AutoencoderKLFlux2.from_config(published.expected(card, "vae/config.json")).eval()
-    num_forwards = 1 if published.is_distilled(card) or card.guidance_scale <= 1 else 2
+        settings = settings_for_counting(card, "transformer/config.json", TRANSFORMER)
+        transformer = Flux2Transformer2DModel.from_config(settings).eval()
+        vae = AutoencoderKLFlux2.from_config(settings_for_counting(card, "vae/config.json", VAE)).eval()
+    num_forwards = 1 if Options.of(card).is_distilled or card.guidance_scale <= 1 else 2
     canvas = latents.Grid(card.height // latents.cell(vae), card.width // latents.cell(vae))
     tokens = torch.empty(1, canvas.num_tokens, transformer.config.in_channels, device=META)
     condition = _condition(transformer, canvas, card.num_inference_steps)
@@ -70,7 +74,8 @@ def _savings(card: ModelCard, num_prompts: int) -> tuple[str, ...]:
 def _reading(card: ModelCard) -> float:
     """TFLOP of one prompt through the whole text encoder, without its head."""
     with META:
-        model = Qwen3Model(Qwen3Config.from_dict(published.expected(card, "text_encoder/config.json"))).eval()
+        settings = settings_for_counting(card, "text_encoder/config.json", TEXT_ENCODER)
+        model = Qwen3Model(Qwen3Config.from_dict(settings)).eval()
     tokens: Tensor = torch.zeros(1, NUM_TOKENS, dtype=torch.int64, device=META)
     mask = {"full_attention": None}  # causal; building one asks the tokens for their values
     return count(lambda: model(tokens, attention_mask=mask, use_cache=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -12,8 +11,8 @@ from torch import Tensor, nn
 from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import rename_source_key
 
-from models.catalog import CardError, ModelCard
-from models.files.checking import WeightsError, checked_file
+from models.catalog import ModelCard
+from models.settings import Settings, settings_of
 from models.weights import build_network, load_tensors, precision_on
 
 CONFIG = "config.json"
@@ -21,21 +20,9 @@ CONFIG = "config.json"
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 
-def read_config(card: ModelCard) -> dict[str, Any]:
-    """The card's `config.json`.
-
-    Raises:
-        WeightsError: it is missing, damaged or not JSON.
-    """
-    files = {file.path: file for file in card.files}
-    if CONFIG not in files:
-        raise CardError(f"The card {card.name} must list the {CONFIG} of its network.")
-    path = checked_file(card, files[CONFIG])
-    try:
-        config: dict[str, Any] = json.loads(path.read_text())
-    except ValueError as error:
-        raise WeightsError(f"{path} is not JSON: {error}. {card.mending}") from error
-    return config
+def read_config(card: ModelCard) -> Settings:
+    """The card's `config.json`; raises as `settings_of`."""
+    return settings_of(card, CONFIG)
 
 
 def load_published(make: Callable[[], NetworkT], card: ModelCard, device: torch.device) -> NetworkT:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from checkpoints.flux2_klein import small_card
+from checkpoints.flux2_klein import PROMPTS, small_card
 from diffusers.models.autoencoders.autoencoder_kl_flux2 import AutoencoderKLFlux2
 from diffusers.models.transformers.transformer_flux2 import Flux2Transformer2DModel
 from safetensors.torch import load_file, save_file
@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import Qwen3Config, Qwen3Model
 
 from models.base import Image, Loading, SamplingSettings, TryOnInputs, UnusableInput
-from models.catalog import CardError, ModelCard, WeightFile, read_card
+from models.catalog import CardError, Lora, ModelCard, WeightFile, read_card
 from models.flux2_klein import latents, networks, published
 from models.flux2_klein.family import Flux2Klein
 from models.flux2_klein.networks import Networks
@@ -130,7 +130,7 @@ def test_a_step_never_waits_for_the_device(card: ModelCard, exact_savings: bool)
 
 def test_the_text_encoder_leaves_before_the_others_come(card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[weakref.ref[torch.nn.Module]] = []
-    load, transformer = PromptReader.load, networks._transformer
+    load, build = PromptReader.load, networks.build_component
 
     def watched(*args: Any, **kwargs: Any) -> PromptReader:
         reader = load(*args, **kwargs)
@@ -139,10 +139,10 @@ def test_the_text_encoder_leaves_before_the_others_come(card: ModelCard, monkeyp
 
     def checked(*args: Any) -> torch.nn.Module:
         assert [one() for one in read] == [None]
-        return transformer(*args)
+        return build(*args)
 
     monkeypatch.setattr(PromptReader, "load", watched)
-    monkeypatch.setattr(networks, "_transformer", checked)
+    monkeypatch.setattr(networks, "build_component", checked)
     assert Networks.load(card, CPU, exact_savings=True).reader is None
 
 
@@ -187,9 +187,50 @@ def test_a_lost_shard_is_named(tmp_path: Path) -> None:
         Flux2Klein.load(card, CPU, Loading())
 
 
-def test_every_category_of_the_card_needs_a_prompt(card: ModelCard) -> None:
-    with pytest.raises(CardError, match="lower"):
-        Flux2Klein.load(replace(card, prompts={**card.prompts, "lower": ""}), CPU, Loading())
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"prompts": {**PROMPTS, "lower": ""}}, "lower"),
+        ({"prompts": {**PROMPTS, "lower": 3}}, "lower"),
+        ({"prompts": {**PROMPTS, "shoes": "In shoes."}}, "shoes"),
+        ({"categories": ("upper", "lower", "shoes")}, "shoes"),
+        ({"network": {"distilled": True}}, "distilled"),
+        ({"network": {"is_distilled": "yes"}}, "is_distilled"),
+    ],
+)
+def test_what_a_card_says_wrong_is_named(card: ModelCard, change: dict[str, Any], named: str) -> None:
+    with pytest.raises(CardError, match=rf"small-flux2-klein .*{named}.*\.$"):
+        Flux2Klein.load(replace(card, **change), CPU, Loading())
+
+
+def test_a_checkpoint_of_exactly_the_files_that_the_published_card_lists_loads(tmp_path: Path) -> None:
+    small, listed = small_card(tmp_path), {file.path for file in read_card("flux2-klein-4b").files}
+    files = tuple(file for file in small.files if file.path in listed or file.path.endswith(".safetensors"))
+    (expected,) = canvases(Flux2Klein.load(small, CPU, Loading()), JOBS[0])
+    for file in set(small.files) - set(files):
+        small.path(file.path).unlink()
+    assert len(files) < len(small.files)
+    (ours,) = canvases(Flux2Klein.load(replace(small, files=files), CPU, Loading()), JOBS[0])
+    assert torch.equal(ours, expected)
+
+
+def test_a_lora_of_a_card_changes_the_picture_and_its_scale_how_much(tmp_path: Path) -> None:
+    card = small_card(tmp_path)
+    name = "transformer_blocks.0.attn.to_q"
+    weight = load_file(card.path("transformer/diffusion_pytorch_model.safetensors"))[f"{name}.weight"]
+    drawn = torch.Generator().manual_seed(0)
+    lora = {
+        f"transformer.{name}.lora_A.weight": torch.randn(2, weight.shape[1], generator=drawn),
+        f"transformer.{name}.lora_B.weight": torch.randn(weight.shape[0], 2, generator=drawn),
+    }
+    save_file(lora, tmp_path / "lora.safetensors")
+    with_file = _with_file(replace(card, files=(*card.files, WeightFile("lora.safetensors", 0))), "lora.safetensors")
+    plain, none, whole = (
+        canvases(Flux2Klein.load(replace(with_file, loras=loras), CPU, Loading()), JOBS[0])[0]
+        for loras in ((), (Lora("lora.safetensors", 0.0),), (Lora("lora.safetensors"),))
+    )
+    assert torch.equal(plain, none)
+    assert relative_error(whole, plain) > 1e-3
 
 
 def test_a_cached_garment_is_not_encoded_again_and_changes_no_bit(
@@ -235,6 +276,14 @@ def test_outside_a_given_mask_every_byte_is_the_photographs(family: Flux2Klein) 
     assert (made != JOBS[0].person)[30:60, 20:40].mean() > 0.9
 
 
+def test_a_gray_mask_is_read_as_black_and_white(family: Flux2Klein) -> None:
+    gray = np.full((96, 64), 100, np.uint8)
+    gray[20:70, 10:50] = 200
+    black_and_white = np.where(gray == 200, np.uint8(255), np.uint8(0))
+    of_gray, of_other = (picture(family, replace(JOBS[0], mask=mask)) for mask in (gray, black_and_white))
+    assert np.array_equal(of_gray, of_other)
+
+
 def test_a_pose_narrows_the_work_to_the_person(card: ModelCard) -> None:
     def pose(image: Image) -> Pose:
         body = np.zeros((18, 3), np.float32)
@@ -248,6 +297,9 @@ def test_a_pose_narrows_the_work_to_the_person(card: ModelCard) -> None:
     assert box.height < 200
     made[box.slices] = job.person[box.slices]
     assert np.array_equal(made, job.person)
+    mask = np.zeros((400, 600), np.uint8)
+    mask[100:160, 90:230] = 255
+    assert family.prepare(replace(job, mask=mask)).fit.source.x1 >= 230
 
 
 @pytest.mark.parametrize(
@@ -256,6 +308,7 @@ def test_a_pose_narrows_the_work_to_the_person(card: ModelCard) -> None:
         ("person", {"person": noisy_picture(0, 63, 80)}),
         ("garment", {"garment": noisy_picture(0, 64, 520)}),
         ("person", {"mask": np.full((64, 96), 255, np.uint8)}),
+        ("person", {"mask": np.zeros((96, 64), np.uint8)}),
         ("garment", {"category": "shoes"}),
     ],
 )

@@ -22,6 +22,7 @@ from models.flux2_klein import pictures
 from models.flux2_klein.family import Flux2Klein
 from models.flux2_klein.networks import Networks
 from models.flux2_klein.schedule import shift
+from models.pixels import to_tensor
 from models.preprocess.fitting import Box
 from models.sampling import job_noise
 
@@ -122,7 +123,7 @@ def test_references_are_cut_as_the_pipeline_cuts_them(height: int, width: int) -
     theirs = processor._resize_if_exceeds_area(Pillow.fromarray(picture))
     size = {"width": theirs.width // 16 * 16, "height": theirs.height // 16 * 16}
     theirs = processor.preprocess(theirs, **size, resize_mode="crop")
-    assert torch.equal(pictures.to_tensor(pictures.reference(picture, 16)), theirs)
+    assert torch.equal(to_tensor(pictures.reference(picture, 16)), theirs)
 
 
 @pytest.mark.parametrize("num_tokens", [24, 3072, 4300, 4301, 9000])

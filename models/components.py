@@ -1,0 +1,27 @@
+"""The components of a checkpoint in diffusers' layout: a folder each, with its settings and its weights."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+from diffusers.models.modeling_utils import ModelMixin
+
+from models.catalog import ModelCard
+from models.settings import settings_of
+from models.weights import build_network, load_tensors
+
+ComponentT = TypeVar("ComponentT", bound=ModelMixin)
+
+
+def build_component(
+    kind: type[ComponentT], card: ModelCard, folder: str, device: torch.device, dtype: torch.dtype
+) -> ComponentT:
+    """A network of diffusers from `folder`, which ends with a slash, ready to infer.
+
+    Raises:
+        models.catalog.CardError: the card does not list its settings.
+        models.weights.WeightsError: a file or key is missing or unexpected.
+    """
+    settings = settings_of(card, f"{folder}config.json")
+    return build_network(lambda: kind.from_config(settings), load_tensors(card, folder), card, device, dtype)
