@@ -1,10 +1,11 @@
 """The noise that went into a parity case, which is not always the noise that `case.json` names.
 
-The first cases were recorded with a wrapper around the scheduler's `step`. The published code looks at the signature of
-`step` to decide what to hand on, and the wrapper hid it: neither `eta` nor the generator arrived. CatVTON's DDIM then
-walked with its default, eta = 0, and Leffa's DDPM drew from torch's global generator, where making the case's random
-networks had left it. Either reading of a case is tried, and the first step tells which it was: a wrong network would
-agree with neither.
+In the four cases given, neither `eta` nor the generator reached the scheduler: CatVTON's latents are those of DDIM's
+default, eta = 0, to 1e-7, and Leffa's fresh noise is what torch's global generator gives after making the case's random
+networks. (The published code looks at the signature of the scheduler's `step` to decide what to hand on, so a wrapper
+that recorded the latents is the likely reason.) Both readings of a case are tried, and the nearer one to the expected
+first step is taken. That chooses the noise only: a wrong network or a wrong step is near to neither. For Leffa the
+seed's distance and the order of making were found from the given cases, whose weights they reproduce.
 """
 
 from __future__ import annotations
