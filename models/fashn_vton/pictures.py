@@ -23,8 +23,8 @@ PosedPicture = npt.NDArray[np.uint8]
 
 BLACK = 0
 
-NO_ESTIMATOR = "Nobody's pose was looked for, since no pose estimator is fetched, so the picture may not follow it."
-NO_POSE = "No pose was found in the photograph, so the picture may not follow it."
+NO_ESTIMATOR = "The picture may not follow the pose: no pose estimator is fetched."
+NO_POSE = "The picture may not follow the pose: none was found in the photograph."
 
 
 @dataclass(frozen=True, slots=True)
