@@ -51,8 +51,9 @@ class Flux2Klein(TryOnFamily[Prepared, State]):
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
         inputs = checked_inputs(inputs, self._prompts, smallest=pictures.SMALLEST_SIDE)
+        height, width = inputs.person.shape[:2]
         pose, card = self._pose(inputs.person) if self._pose else None, self._card
-        part = person_crop(pose, *inputs.person.shape[:2], card.width / card.height, inputs.mask)
+        part = person_crop(pose, height, width, card.width / card.height, inputs.mask)
         canvas, fit = pictures.on_canvas(inputs.person, part, card.height * card.width, self._cell)
         person, garment = (pictures.reference(picture, self._cell) for picture in (canvas, inputs.garment))
         return Prepared(inputs, fit, self._grid(canvas), person, garment, self._grid(person), self._grid(garment))

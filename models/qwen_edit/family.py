@@ -14,12 +14,15 @@ import torch
 from torch import Tensor
 
 from models.base import GarmentCache, Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
-from models.catalog import CardError, ModelCard
+from models.catalog import ModelCard
 from models.flops import FlopCount
+from models.preprocess.inputs import checked_inputs
+from models.prompts import prompts_of
 from models.qwen_edit.coder import PIXELS_A_TOKEN
 from models.qwen_edit.denoiser import Scene
-from models.qwen_edit.job import Prepared, refuse_unusable
-from models.qwen_edit.networks import Networks, areas_of
+from models.qwen_edit.job import Prepared
+from models.qwen_edit.networks import Networks
+from models.qwen_edit.options import Options
 from models.qwen_edit.pictures import Picture
 from models.qwen_edit.reader import tokens_of
 from models.qwen_edit.schedule import combined, noise_levels
@@ -60,23 +63,21 @@ class QwenEdit(TryOnFamily[Prepared, State]):
     categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower", "overall"})
 
     def __init__(self, networks: Networks, card: ModelCard, cache: GarmentCache | None) -> None:
-        if missing := sorted(set(card.categories) - set(card.prompts)):
-            raise CardError(f"The model card {card.name} has no prompts for {', '.join(missing)}.")
-        self._networks, self._cache = networks, cache
-        self._prompts = {category: card.prompts[category] for category in card.categories}
-        self._negative_prompt = card.network.get("negative_prompt", " ")
-        self._areas = areas_of(card)
+        self._networks, self._cache, self._prompts = networks, cache, prompts_of(card)
+        options = Options.of(card)
+        self._negative_prompt, self._areas = options.negative_prompt, options.areas
 
     @classmethod
     def load(cls, card: ModelCard, device: torch.device, loading: Loading) -> Self:
-        return cls(Networks.loaded(card, device, loading.exact_savings), card, loading.garment_cache)
+        prompts_of(card)  # before forty gigabytes are read
+        return cls(Networks.load(card, device, exact_savings=loading.exact_savings), card, loading.garment_cache)
 
     @classmethod
     def count_flops(cls, card: ModelCard) -> FlopCount:
         return counted(card)
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
-        refuse_unusable(inputs, self._prompts)
+        inputs = checked_inputs(inputs, self._prompts)
         processor = self._networks.processor
         person, garment = (Picture.of(image, self._areas, processor) for image in (inputs.person, inputs.garment))
         prompts = (self._prompts[inputs.category], self._negative_prompt)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from PIL import Image as Pillow
 from PIL.Image import Resampling
 from torch import Tensor
 from transformers import Qwen2VLImageProcessorPil
 
 from models.base import Image
+from models.pixels import to_tensor
+from models.preprocess.digest import digest_of
 
 MULTIPLE = 32  # of pixels, for both sides of both sizes
 
@@ -48,12 +48,11 @@ class Picture:
     def of(cls, image: Image, areas: Areas, processor: Qwen2VLImageProcessorPil) -> Picture:
         glance = processor(Pillow.fromarray(_resized(image, areas.glance)), return_tensors="pt")
         grid = glance["image_grid_thw"][0]
-        canvas = torch.from_numpy(_resized(image, areas.canvas)).permute(2, 0, 1)[None].float()
         return cls(
-            canvas / 255 * 2 - 1,
+            to_tensor(_resized(image, areas.canvas)),
             glance["pixel_values"],
             (int(grid[1]), int(grid[2])),
-            hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest(),
+            digest_of(image),
         )
 
 

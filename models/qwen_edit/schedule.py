@@ -27,9 +27,11 @@ def check(settings: Mapping[str, Any]) -> None:
 def noise_levels(settings: Mapping[str, Any], num_steps: int, num_tokens: int) -> Tensor:
     """`[num_steps + 1]` float32 on the CPU, from 1 or just below down to 0.
 
-    They are shifted towards noise the more the larger the picture is, in tokens, where the settings say so.
+    They are shifted towards noise the more the larger the picture is, in tokens, where the settings say so. A single
+    step goes from 1 to 0; to stretch its one level to the settings' last would be to divide by 0.
     """
-    scheduler = FlowMatchEulerDiscreteScheduler.from_config(dict(settings))
+    stretched = {} if num_steps > 1 else {"shift_terminal": None}
+    scheduler = FlowMatchEulerDiscreteScheduler.from_config({**settings, **stretched})
     config = scheduler.config
     slope = (config.max_shift - config.base_shift) / (config.max_image_seq_len - config.base_image_seq_len)
     shift = config.base_shift + slope * (num_tokens - config.base_image_seq_len)

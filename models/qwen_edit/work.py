@@ -16,9 +16,11 @@ from models.flops import FlopCount, count
 from models.qwen_edit import published
 from models.qwen_edit.coder import PIXELS_A_TOKEN, Coder
 from models.qwen_edit.denoiser import Denoiser
-from models.qwen_edit.networks import areas_of, config_of, reader_of
+from models.qwen_edit.networks import reader_of
+from models.qwen_edit.options import Options
 from models.qwen_edit.pictures import Picture, size_at
 from models.qwen_edit.reader import MERGED, NUM_DROPPED, Reader
+from models.settings import settings_for_counting
 
 SIDE = 28  # pixels of one of Qwen2.5-VL's tokens
 NUM_AROUND = 6  # tokens around each picture, and after the instruction
@@ -43,7 +45,7 @@ class Sizes:
 
     @classmethod
     def of(cls, card: ModelCard) -> Sizes:
-        areas = areas_of(card)
+        areas = Options.of(card).areas
         glance = size_at(areas.glance, card.height, card.width)
         height, width = (2 * max(round(side / SIDE), 2) for side in glance)
         return cls(size_at(areas.canvas, card.height, card.width), (height, width))
@@ -108,7 +110,7 @@ class Loop:
 
 def _reader(card: ModelCard) -> Reader:
     config = Qwen2_5_VLConfig.from_dict(dict(_config(card, "text_encoder", published.TEXT_ENCODER)))
-    return reader_of(card, Qwen2_5_VLModel(config).eval(), exact_savings=True)
+    return reader_of(Qwen2_5_VLModel(config).eval(), Options.of(card), exact_savings=True)
 
 
 def _picture(sizes: Sizes, config: dict[str, Any]) -> Picture:
@@ -122,11 +124,11 @@ def _chats(card: ModelCard, sizes: Sizes) -> list[list[int]]:
     image = _config(card, "text_encoder", published.TEXT_ENCODER).get("image_token_id", 151655)
     shown = [0] * NUM_AROUND + [image] * (sizes.glance[0] * sizes.glance[1] // MERGED)
     shared = [0] * NUM_DROPPED + 2 * shown
-    prompts = [max(card.prompts.values(), key=len), card.network.get("negative_prompt", " ")]
+    prompts = [max(card.prompts.values(), key=len), Options.of(card).negative_prompt]
     tails = [1 + len(prompt.encode()) // BYTES_A_TOKEN for prompt in prompts]
     chats = [shared + [number] * (tail + NUM_AROUND) for number, tail in enumerate(tails, start=1)]
     return chats if card.guidance_scale > 1 else chats[:1]
 
 
 def _config(card: ModelCard, folder: str, otherwise: dict[str, Any]) -> dict[str, Any]:
-    return config_of(card, folder) if card.path(f"{folder}/config.json").is_file() else otherwise
+    return settings_for_counting(card, f"{folder}/config.json", otherwise)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,18 +31,12 @@ from models.qwen_edit.schedule import check, noise_levels
 from models.qwen_edit.work import Loop, Sizes
 from models.weights import WeightsError
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 SETTINGS = SamplingSettings(2, 4.0)
 WAITS = ("_local_scalar_dense", "nonzero", "equal", "is_nonzero", "lift_fresh")
 """Operations that wait for the device, or bring it data from the host."""
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +103,7 @@ def test_outside_a_mask_every_byte_is_the_photograph_s(family: QwenEdit) -> None
         ({"person": picture(0, 12, 40)}, "person"),
         ({"garment": picture(0, 20, 400)}, "garment"),
         ({"mask": np.zeros((3, 3), np.uint8)}, "person"),
+        ({"mask": np.zeros((150, 110), np.uint8)}, "person"),
         ({"category": "shoes"}, "garment"),
     ],
 )
@@ -136,6 +130,44 @@ def test_a_kept_garment_is_looked_at_once_and_changes_no_bit(
         assert torch.equal(noisy, walked(family, family.prepare(inputs_of(person, garment))).groups[0].noisy)
     walked(caching, caching.prepare(inputs_of(persons[0], picture(7, 70, 90))))
     assert len(cache) == 2
+
+
+def test_a_single_step_goes_all_the_way(card: ModelCard, family: QwenEdit) -> None:
+    settings = json.loads(card.path("scheduler/scheduler_config.json").read_text())
+    assert settings["shift_terminal"]
+    assert noise_levels(settings, 1, 4000).tolist() == [1.0, 0.0]
+    state = family.begin([family.prepare(inputs_of(picture(3)))], SamplingSettings(1, 4.0))
+    family.step(state)
+    assert state.groups[0].noisy.isfinite().all()
+
+
+def test_a_gray_mask_is_read_as_black_and_white(family: QwenEdit) -> None:
+    gray = np.full((150, 110), 100, np.uint8)
+    gray[40:100, 30:80] = 200
+    prepared = family.prepare(inputs_of(picture(3), mask=gray))
+    assert prepared.inputs.mask is not None
+    assert np.array_equal(prepared.inputs.mask, np.where(gray == 200, np.uint8(255), np.uint8(0)))
+
+
+def test_a_checkpoint_of_exactly_the_files_that_the_published_card_lists_loads(tmp_path: Path) -> None:
+    small, listed = small_card(tmp_path), {file.path for file in read_card("qwen-image-edit-2511").files}
+    files = tuple(file for file in small.files if file.path in listed or file.path.endswith(".safetensors"))
+    for file in set(small.files) - set(files):
+        small.path(file.path).unlink()
+    assert len(files) < len(small.files)
+    assert generated(
+        QwenEdit.load(dataclasses.replace(small, files=files), CPU, Loading()), inputs_of(picture(3))
+    ).any()
+
+
+def test_tokens_of_pictures_stand_in_a_grid_as_the_reader_was_trained(family: QwenEdit) -> None:
+    """The rule of Qwen2.5-VL, which transformers 4 followed: words in a row, a picture at one time, down and across."""
+    reader = family._networks.reader
+    image = reader._image_token
+    positions = reader._positions([1, 2, *[image] * 6, 3, *[image] * 2, 4, 5], [(4, 6), (4, 2)])[:, 0].T
+    first = [[2, 2 + row, 2 + column] for row in range(2) for column in range(3)]
+    second = [[6, 6, 6], [6, 7, 6]]
+    assert positions.tolist() == [[0] * 3, [1] * 3, *first, [5] * 3, *second, [8] * 3, [9] * 3]
 
 
 @pytest.mark.parametrize("exact_savings", [True, False])
@@ -211,6 +243,11 @@ def test_a_missing_file_is_named_with_what_to_do(card: ModelCard, tmp_path: Path
     "changes",
     [
         {"prompts": {"upper": "A top."}},
+        {"prompts": {"upper": "A top.", "lower": "Trousers.", "overall": "A dress.", "shoes": "Shoes."}},
+        {"network": {"negative_promt": " "}},
+        {"network": {"negative_prompt": 3}},
+        {"network": {"areas": 4096}},
+        {"network": {"areas": {"canvas": 0}}},
         {"network": {"text_positions": "spiral"}},
         {"network": {"scheduler": {"stochastic_sampling": True}}},
         {"network": {"areas": {"canvass": 4096}}},

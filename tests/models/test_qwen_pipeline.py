@@ -32,6 +32,8 @@ from models.qwen_edit.family import QwenEdit, State
 from models.qwen_edit.reader import IMAGE, MERGED
 from models.weights import load_tensors
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 NUM_STEPS = 3
 AREA = 96 * 64
@@ -55,14 +57,6 @@ class Processor:
         seen.update(tokens)
         self.types = (tokens["input_ids"] == self._tokenizer.convert_tokens_to_ids(IMAGE)).int()
         return seen
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["zero_cond_t", "plain"])
