@@ -58,7 +58,7 @@ def test_a_sample_figure_is_dressed_with_progress_and_the_result_can_be_kept(pag
     page.get_by_role("button", name="Try it on").click()
     expect(page.get_by_role("progressbar")).to_be_visible()
     expect(page.locator("#progress-words")).to_have_text(re.compile(r"Dressing Ada · \d+ %"))
-    expect(page.get_by_role("status")).to_contain_text("Your picture is ready")
+    expect(page.get_by_role("status")).to_have_text("Your picture is ready. Slide to compare. It was sewn by eye.")
     expect(page.get_by_alt_text("The figure Ada, wearing Shirt")).to_be_visible()
     assert chest_is(page, RED)
     with page.expect_download() as download:
