@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import importlib
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -184,6 +186,22 @@ def test_a_cache_that_keeps_nothing_does_no_harm(subject: Subject) -> None:
     inputs = subject.inputs(7)
     image = subject.run(inputs, family=loaded(subject.card, GarmentCache(0)))[0]
     assert np.array_equal(image, subject.run(inputs)[0])
+
+
+def num_tensors() -> int:
+    gc.collect()
+    return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
+
+
+def test_nothing_of_a_job_stays_when_it_is_done(subject: Subject) -> None:
+    subject.run(subject.inputs(6))
+    before = num_tensors()
+    inputs = subject.inputs(7)
+    pictures = [weakref.ref(inputs.person), weakref.ref(inputs.garment)]
+    subject.run(inputs)
+    del inputs
+    assert num_tensors() == before
+    assert [picture() for picture in pictures] == [None, None]
 
 
 def test_a_garment_worn_otherwise_than_the_card_knows_is_a_value_error(subject: Subject) -> None:

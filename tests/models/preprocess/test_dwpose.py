@@ -20,7 +20,7 @@ from models.catalog import CardError, ModelCard, read_card
 from models.preprocess.detection import SIDE, most_prominent
 from models.preprocess.dwpose import DWPose
 from models.preprocess.pose import Joint, Pose
-from models.preprocess.simcc import HEIGHT, ROOM, WIDTH, extent_around
+from models.preprocess.simcc import HEIGHT, ROOM, WIDTH, extent_around, read_pose
 from models.weights import WeightsError
 
 CPU = torch.device("cpu")
@@ -137,6 +137,14 @@ def test_the_crop_has_room_and_the_canvas_shape(box: tuple[float, float, float, 
     assert (x1 - x0) / (y1 - y0) == pytest.approx(WIDTH / HEIGHT)
     assert min((x1 - x0) / (box[2] - box[0]), (y1 - y0) / (box[3] - box[1])) == pytest.approx(ROOM)
     assert (x0 + x1, y0 + y1) == pytest.approx((box[0] + box[2], box[1] + box[3]))
+
+
+def test_a_point_is_as_sure_as_the_less_sure_of_its_coordinates() -> None:
+    columns, rows = np.zeros((1, 133, 2 * WIDTH), np.float32), np.zeros((1, 133, 2 * HEIGHT), np.float32)
+    columns[..., 100], rows[..., 200] = 0.9, 0.4
+    pose = read_pose(columns, rows, (0, 0, WIDTH, HEIGHT))
+    np.testing.assert_allclose(all_points(pose), np.tile(np.float32([50, 100, 0.4]), (116, 1)), rtol=1e-6)
+    np.testing.assert_allclose(pose.body[:, 2], 0.4, rtol=1e-6)
 
 
 def test_without_onnxruntime_one_sentence_says_what_to_install(

@@ -59,6 +59,14 @@ def test_the_whole_photograph_is_taken_when_the_person_fills_it_or_nobody_is_see
     assert person_crop(pose, 900, 600, 2 / 3) == Box(0, 0, 600, 900)
 
 
+@pytest.mark.parametrize(("height", "is_cropped"), [(680, False), (560, True)])
+def test_a_crop_that_would_hardly_show_the_person_larger_is_not_worth_it(height: int, is_cropped: bool) -> None:
+    pose = standing(height, height * 2 // 3).moved(1, 1, 300 - height / 3, 450 - height / 2)
+    crop = person_crop(pose, 900, 600, 2 / 3)
+    assert (crop != Box(0, 0, 600, 900)) == is_cropped
+    assert crop.height > 900 / 1.6
+
+
 def test_a_crop_holds_the_mask_whole_however_far_it_lies() -> None:
     pose, mask = standing(300, 200).moved(1, 1, 400, 350), np.zeros((1000, 1500), np.uint8)
     alone = person_crop(pose, 1000, 1500, 2 / 3)
