@@ -16,6 +16,7 @@ from torch import Tensor
 
 from models.catalog import Lora, ModelCard
 from models.files.checking import WeightsError, checked_file
+from models.files.mapping import overwrite
 
 DENOISERS = ("transformer/", "unet/")
 """Folders of a checkpoint that LoRAs are for; a checkpoint without folders is one network."""
@@ -46,24 +47,24 @@ class Pair:
 
     def fits(self, weight: Tensor) -> bool:
         up, down = self.parts.get("up"), self.parts.get("down")
-        if up is None or down is None:
+        if up is None or down is None or min(up.ndim, down.ndim, weight.ndim) < 2:
             return False
         up, down = up.flatten(1), down.flatten(1)
         return up.shape[1] == down.shape[0] and (up.shape[0], down.shape[1]) == weight.flatten(1).shape
 
-    def added(self, weight: Tensor) -> Tensor:
-        """What is added to `weight`, float32 of its shape, on its device."""
-        up, down = (self.parts[part].to(weight.device, torch.float32).flatten(1) for part in ("up", "down"))
+    def add_to(self, total: Tensor) -> None:
+        """Add its product to `total`, float32 of the weight's shape."""
+        up, down = (self.parts[part].to(total).flatten(1) for part in ("up", "down"))
         rank = down.shape[0]
         alpha = self.parts.get("alpha")
         factor = (rank if self.alpha is None else self.alpha) if alpha is None else float(alpha)
-        return (up @ down).mul_(self.scale * factor / rank).view(weight.shape)
+        total.flatten(1).addmm_(up, down, alpha=self.scale * factor / rank)
 
 
 def merged(card: ModelCard, tensors: dict[str, Tensor], folder: str = "") -> dict[str, Tensor]:
     """`tensors` of a card's `folder` with its LoRAs in them, if this is the network that LoRAs are for.
 
-    Each sum is made in float32 on the weight's device, and has the weight's dtype.
+    Each sum is made in float32 on the weight's device, and takes the weight's place in memory and its dtype.
 
     Raises:
         WeightsError: a file is missing or damaged, or keys in it fit no weight; they are named.
@@ -74,10 +75,17 @@ def merged(card: ModelCard, tensors: dict[str, Tensor], folder: str = "") -> dic
     for lora in card.loras:
         for name, pair in _pairs(card, lora, tensors).items():
             pairs.setdefault(name, []).append(pair)
+    weights = [tensors[name] for name in pairs]
+    if not weights:
+        return tensors
+    # One space for all sums: one after the other, they would leave holes in the heap, which count as memory, too.
+    space = weights[0].new_empty(max(weight.numel() for weight in weights), dtype=torch.float32)
     for name, added in pairs.items():
         weight = tensors[name]
-        total = sum((pair.added(weight) for pair in added), weight.float())
-        tensors[name] = total.to(weight.dtype)
+        total = space[: weight.numel()].view(weight.shape).copy_(weight)
+        for pair in added:
+            pair.add_to(total)
+        overwrite(weight, total)
     return tensors
 
 

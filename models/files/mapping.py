@@ -17,7 +17,7 @@ IS_MAPPED = "_is_view_of_a_file"
 def mapped_tensors(path: Path, device: torch.device) -> dict[str, Tensor]:
     """The tensors of a safetensors file; on the CPU, views of the file: nothing is read before it is used.
 
-    What is written into a view is lost when its pages are released.
+    Whoever writes into a view uses `overwrite`.
 
     Raises:
         safetensors.SafetensorError: it is no such file.
@@ -28,6 +28,15 @@ def mapped_tensors(path: Path, device: torch.device) -> dict[str, Tensor]:
         for tensor in tensors.values():
             setattr(tensor, IS_MAPPED, True)
     return tensors
+
+
+def overwrite(tensor: Tensor, values: Tensor) -> None:
+    """Put `values` into a tensor's place. The mapping is private: the pages become this process's own, the file stays.
+
+    They take the place of the file's pages, so that the memory is what it would be without the change.
+    """
+    tensor.copy_(values)
+    setattr(tensor, IS_MAPPED, False)
 
 
 def release(tensor: Tensor) -> None:

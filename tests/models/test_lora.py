@@ -28,6 +28,7 @@ BASE = {
     "blocks.0.to_q.weight": drawn(OUT, IN, seed=3),
     "blocks.0.to_q.bias": drawn(OUT, seed=4),
     "conv.weight": drawn(OUT, IN, 3, 3, seed=5),
+    "norm.weight": drawn(OUT, seed=10),
 }
 DOWN, UP = drawn(RANK, IN, seed=6), drawn(OUT, RANK, seed=7)
 CONV_DOWN, CONV_UP = drawn(RANK, IN, 3, 3, seed=8), drawn(OUT, RANK, 1, 1, seed=9)
@@ -133,8 +134,9 @@ def test_other_networks_of_the_checkpoint_stay_as_they_are(tmp_path: Path) -> No
         ({"conv.lora_A.weight": CONV_DOWN}, r"conv\.lora_A\.weight"),
         ({"conv.lora_A.weight": CONV_DOWN, "conv.lora_B.weight": CONV_UP[:-1].clone()}, r"conv\.lora_B\.weight"),
         ({"transformer.blocks.0.to_q.lora_down.weight": DOWN}, r"blocks\.0\.to_q\.lora_down\.weight"),
+        ({"norm.lora_A.weight": DOWN, "norm.lora_B.weight": UP}, r"norm\.lora_A\.weight"),
     ],
-    ids=["no module", "another network", "DoRA", "difference", "half a pair", "shape", "twice"],
+    ids=["no module", "another network", "DoRA", "difference", "half a pair", "shape", "twice", "no matrix"],
 )
 def test_what_fits_no_weight_is_refused_by_name(tmp_path: Path, change: dict[str, Tensor], named: str) -> None:
     card = card_of(tmp_path, pair("blocks.0.to_q") | change)
