@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from models.catalog import HELPERS, ModelCard
+from models.files.checking import WeightsError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,6 +57,9 @@ class Helpers:
         Raises:
             models.weights.WeightsError: a needed one is missing or damaged; the message says how to mend it.
         """
+        missing = [helper.title for helper in card.helpers if not helper.is_fetched]
+        if missing and not card.is_fetched:  # one command fetches both
+            raise WeightsError(f"{card.title} and {missing[0]}, which it needs, are not here. {card.mending}")
         fetched = [helper for helper in card.optional_helpers if helper.is_fetched]
         for helper in card.optional_helpers:
             if helper not in fetched:

@@ -20,3 +20,8 @@ def test_a_mask_that_went_through_jpeg_is_what_it_was_but_for_its_edge(quality: 
     mask = pictures.to_mask(pictures.decode(buffer.getvalue()))
     assert set(np.unique(mask)) == {0, 255}
     assert np.array_equal(mask, wanted)
+
+
+def test_a_mask_is_split_in_the_middle_of_its_grays() -> None:
+    grays = np.repeat(np.array([[0, 127, 128, 255]], np.uint8)[..., None], 3, axis=-1)
+    assert pictures.to_mask(grays).tolist() == [[0, 0, 255, 255]]

@@ -72,6 +72,15 @@ def test_a_mask_fades_inside_its_own_edge() -> None:
     assert np.abs(grey - 2 / 6).max() < 0.51
 
 
+def test_a_seam_measures_distance_alike_in_all_directions() -> None:
+    black, white = np.zeros_like(PERSON), np.full_like(PERSON, 255)
+    mask = np.full(PERSON.shape[:2], 255, np.uint8)
+    mask[60, 45] = 0
+    canvas, fit = letterbox(white, 120, 90, fill=0)
+    back = restore(black, canvas, fit, mask, feather=0.1)[..., 0]
+    assert back[60, 45 + 4] <= back[63, 45 + 3] <= back[60, 45 + 5] == back[55, 45]
+
+
 @pytest.mark.parametrize("thickness", [1, 2, 5])
 def test_the_middle_of_a_thin_region_is_what_was_generated(thickness: int) -> None:
     mask = np.zeros(PERSON.shape[:2], np.uint8)

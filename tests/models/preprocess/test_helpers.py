@@ -50,6 +50,11 @@ def test_a_needed_helper_that_is_missing_names_the_command_that_fetches_it(tmp_p
         Helpers.load(family_card(helpers=(needed,)), CPU)
 
 
+def test_a_card_that_is_missing_with_its_helper_names_the_command_that_fetches_both(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"DWPose.* fitting-room fetch fashn-vton-1\.5"):
+        Helpers.load(read_card("fashn-vton-1.5", tmp_path), CPU)
+
+
 def test_of_two_parsers_only_the_first_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = small_segformer(tmp_path / "first"), small_segformer(tmp_path / "second")
     loaded: list[Path] = []
