@@ -1,7 +1,8 @@
 """LoRA files merged into a network's tensors before it is built: `W + scale * (alpha / rank) * B A`.
 
 The files come as their trainers write them: `lora_A`/`lora_B` or `lora_down`/`lora_up`, with or without `.alpha`,
-below the prefixes of PREFIXES. Nothing in them is passed over: a key that lands nowhere is an error.
+below the prefixes of PREFIXES, under diffusers' names or FLUX.2's own. Nothing in them is passed over: a key that lands
+nowhere is an error.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch import Tensor
 from models.catalog import Lora, ModelCard
 from models.files.checking import WeightsError, checked_file
 from models.files.mapping import overwrite
+from models.flux_names import in_diffusers
 
 DENOISERS = ("transformer/", "unet/")
 """Folders of a checkpoint that LoRAs are for; a checkpoint without folders is one network."""
@@ -92,19 +94,19 @@ def merged(card: ModelCard, tensors: dict[str, Tensor], folder: str = "") -> dic
 def _pairs(card: ModelCard, lora: Lora, tensors: Mapping[str, Tensor]) -> dict[str, Pair]:
     """Name of a weight -> what the file adds to it."""
     pairs: dict[str, Pair] = {}
-    stray: list[str] = []
+    stray: set[str] = set()
     read, alpha = _read(card, lora)
     for key, value in read.items():
-        name, kind = _landing(key, tensors)
-        if not kind:
-            stray.append(key)
-            continue
-        pair = pairs.setdefault(name, Pair(lora.scale, alpha))
-        if kind in pair.parts:
-            stray.append(key)
-        pair.parts[kind] = value
-        pair.keys.append(key)
-    stray += [key for name, pair in pairs.items() if not pair.fits(tensors[name]) for key in pair.keys]
+        landings = _landings(key, value, tensors)
+        if not landings:
+            stray.add(key)
+        for name, kind, part in landings:
+            pair = pairs.setdefault(name, Pair(lora.scale, alpha))
+            if kind in pair.parts:
+                stray.add(key)
+            pair.parts[kind] = part
+            pair.keys.append(key)
+    stray |= {key for name, pair in pairs.items() if not pair.fits(tensors[name]) for key in pair.keys}
     if stray:
         named = ", ".join(sorted(stray)[:NUM_NAMED]) + (
             f" and {len(stray) - NUM_NAMED} more" * (len(stray) > NUM_NAMED)
@@ -113,19 +115,24 @@ def _pairs(card: ModelCard, lora: Lora, tensors: Mapping[str, Tensor]) -> dict[s
     return pairs
 
 
-def _landing(key: str, tensors: Mapping[str, Tensor]) -> tuple[str, str]:
-    """The weight that a key is for, and which of its pair it is; empty texts when there is none."""
-    for ending, kind in KINDS.items():
-        if not key.endswith(f".{ending}"):
-            continue
-        module = key.removesuffix(f".{ending}")
-        while f"{module}.weight" not in tensors:
-            prefix = next((prefix for prefix in PREFIXES if module.startswith(prefix)), "")
-            if not prefix:
-                return "", ""
-            module = module.removeprefix(prefix)
-        return f"{module}.weight", kind
-    return "", ""
+def _landings(key: str, value: Tensor, tensors: Mapping[str, Tensor]) -> list[tuple[str, str, Tensor]]:
+    """The weights that a key is for, which of a pair it is, and its part of `value`; nothing when there are none."""
+    ending = next((ending for ending in KINDS if key.endswith(f".{ending}")), None)
+    if ending is None:
+        return []
+    kind, names = KINDS[ending], _weights(key.removesuffix(f".{ending}"), tensors)
+    parts = torch.tensor_split(value, len(names)) if kind == "up" and names else [value] * len(names)
+    return [(name, kind, part) for name, part in zip(names, parts, strict=True)]
+
+
+def _weights(module: str, tensors: Mapping[str, Tensor]) -> list[str]:
+    """Of a module in a LoRA, by its own name or by another that is known, without what it is below."""
+    for modules in ((module,), in_diffusers(module)):
+        names = [f"{one}.weight" for one in modules]
+        if names and all(name in tensors for name in names):
+            return names
+    prefix = next((prefix for prefix in PREFIXES if module.startswith(prefix)), "")
+    return _weights(module.removeprefix(prefix), tensors) if prefix else []
 
 
 def _read(card: ModelCard, lora: Lora) -> tuple[dict[str, Tensor], float | None]:

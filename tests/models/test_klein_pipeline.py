@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,14 +15,16 @@ from diffusers import Flux2KleinPipeline
 from diffusers.pipelines.flux2.image_processor import Flux2ImageProcessor
 from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
 from PIL import Image as Pillow
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models.base import Image, Loading, SamplingSettings, TryOnInputs
-from models.catalog import ModelCard
+from models.catalog import Lora, ModelCard, WeightFile
 from models.flux2_klein import pictures
 from models.flux2_klein.family import Flux2Klein
 from models.flux2_klein.networks import Networks
 from models.flux2_klein.schedule import shift
+from models.flux_names import in_diffusers
 from models.pixels import to_tensor
 from models.preprocess.fitting import Box
 from models.sampling import job_noise
@@ -29,6 +32,7 @@ from models.sampling import job_noise
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 CPU = torch.device("cpu")
+STREAMS = (("double_stream", "_img"), ("double_stream", "_txt"), ("single_stream", ""))
 
 
 def noisy_picture(seed: int, height: int, width: int) -> Image:
@@ -50,9 +54,15 @@ def generated(
 
 
 def by_the_pipeline(
-    card: ModelCard, job: TryOnInputs, settings: SamplingSettings, dtype: torch.dtype = torch.float32
+    card: ModelCard,
+    job: TryOnInputs,
+    settings: SamplingSettings,
+    dtype: torch.dtype = torch.float32,
+    lora: Path | None = None,
 ) -> Tensor:
     pipeline = Flux2KleinPipeline.from_pretrained(card.folder, dtype=dtype)
+    if lora is not None:
+        pipeline.load_lora_weights(lora.parent, weight_name=lora.name)
     pipeline.set_progress_bar_config(disable=True)
     whole = Box(0, 0, job.person.shape[1], job.person.shape[0])
     canvas, _ = pictures.on_canvas(job.person, whole, card.height * card.width, 16)
@@ -92,6 +102,45 @@ def test_half_precision_rounds_as_the_published_pipeline_rounds(
     settings = SamplingSettings(3, 4.0)
     (ours,) = generated(card, [job], settings, Loading())
     assert relative_error(ours, by_the_pipeline(card, job, settings, torch.bfloat16)) < 1e-3
+
+
+MODULES = (
+    *(f"double_blocks.1.{part}" for part in ("img_attn.qkv", "img_attn.proj", "img_mlp.0", "img_mlp.2")),
+    *(f"double_blocks.0.{part}" for part in ("txt_attn.qkv", "txt_attn.proj", "txt_mlp.0", "txt_mlp.2")),
+    *(f"single_blocks.{number}.{part}" for number in (0, 2) for part in ("linear1", "linear2")),
+    *("img_in", "txt_in", "time_in.in_layer", "time_in.out_layer", "final_layer.linear"),
+    *(f"{stream}_modulation{which}.lin" for stream, which in STREAMS),
+)
+
+
+def lora_under_the_authors_names(card: ModelCard, path: Path) -> None:
+    """Of rank 2, as trainers write it."""
+    weights = load_file(card.path("transformer/diffusion_pytorch_model.safetensors"))
+    drawn = torch.Generator().manual_seed(0)
+    lora = {}
+    for module in MODULES:
+        shapes = [weights[f"{name}.weight"].shape for name in in_diffusers(module)]
+        rows, (columns,) = sum(shape[0] for shape in shapes), {shape[1] for shape in shapes}
+        lora[f"diffusion_model.{module}.lora_A.weight"] = 0.1 * torch.randn(2, columns, generator=drawn)
+        lora[f"diffusion_model.{module}.lora_B.weight"] = 0.1 * torch.randn(rows, 2, generator=drawn)
+    save_file(lora, path)
+
+
+def test_a_lora_under_the_authors_names_equals_the_pipelines_adapter(tmp_path: Path) -> None:
+    pytest.importorskip("peft", reason="the stock pipeline loads LoRAs with it")
+    card = small_card(tmp_path)
+    lora_under_the_authors_names(card, tmp_path / "lora.safetensors")
+    data = (tmp_path / "lora.safetensors").read_bytes()
+    file = WeightFile("lora.safetensors", len(data), hashlib.sha256(data).hexdigest())
+    merged = replace(card, files=(*card.files, file), loras=(Lora(file.path),))
+    job, settings = (
+        TryOnInputs(noisy_picture(0, 96, 64), noisy_picture(1, 64, 64), "upper", 5),
+        SamplingSettings(2, 1.0),
+    )
+    (ours,), (without,) = (generated(one, [job], settings, Loading()) for one in (merged, card))
+    theirs = by_the_pipeline(card, job, settings, lora=tmp_path / "lora.safetensors")
+    assert relative_error(ours, theirs) < 1e-5
+    assert relative_error(without, theirs) > 1e-3
 
 
 def test_a_card_alone_turns_guidance_on(tmp_path: Path) -> None:
