@@ -97,15 +97,18 @@ def _placed(tensor: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
 
 
 def _check_fit(wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], card: ModelCard) -> None:
+    both = [(key, tensors[key], value) for key, value in wanted.items() if key in tensors]
     shapes = [
-        f"{key} {tuple(tensors[key].shape)} instead of {tuple(value.shape)}"
-        for key, value in wanted.items()
-        if key in tensors and tensors[key].shape != value.shape
+        f"{key} {tuple(read.shape)} instead of {tuple(value.shape)}"
+        for key, read, value in both
+        if read.shape != value.shape
     ]
+    kinds = [key for key, read, value in both if read.is_floating_point() != value.is_floating_point()]
     problems = {
         "missing": sorted(set(wanted) - set(tensors)),
         "unexpected": sorted(set(tensors) - set(wanted)),
         "of another shape": shapes,
+        "of another kind of number": kinds,
     }
     if told := [f"{problem} {_named(names)}" for problem, names in problems.items() if names]:
         raise WeightsError(f"The weights of {card.name} do not fit its network: {'; '.join(told)}. {card.mending}")

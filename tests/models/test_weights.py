@@ -51,6 +51,12 @@ def test_a_tensor_of_another_shape_is_named(tmp_path: Path) -> None:
         build_network(lambda: nn.Linear(3, 2), load_tensors(card), card, CPU, torch.float32)
 
 
+def test_whole_numbers_where_others_are_wanted_are_named(tmp_path: Path) -> None:
+    card = card_of(tmp_path, {"weight": torch.zeros(2, 3, dtype=torch.int8), "bias": torch.zeros(2)})
+    with pytest.raises(WeightsError, match="of another kind of number weight"):
+        build_network(lambda: nn.Linear(3, 2), load_tensors(card), card, CPU, torch.float32)
+
+
 class Rotary(nn.Module):
     """Keeps its frequencies out of its checkpoint, one as a buffer and one not, and counts in whole numbers."""
 
