@@ -18,6 +18,8 @@ CARDS_FOLDER = Path(__file__).parent / "cards"
 NEEDS = ("mask", "pose", "densepose", "parsing", "category", "prompt")
 PRECISIONS = ("float64", "float32", "bfloat16", "float16")
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+SHA256 = re.compile(r"([0-9a-f]{64})?")
+RECORDS = "fetched.json"  # beside the files, what `fetch` wrote down of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,15 @@ class WeightFile:
     source: str = ""  # its path in the repository; `path` when empty
 
     def __post_init__(self) -> None:
-        if PurePosixPath(self.path).is_absolute() or ".." in PurePosixPath(self.path).parts:
+        path, source = PurePosixPath(self.path), PurePosixPath(self.source)
+        if path.is_absolute() or ".." in path.parts:
             raise ValueError(f"files.path must lie below the card's folder, not {self.path!r}")
+        if not path.name or path.parts[0].startswith(".") or str(path) == RECORDS:
+            raise ValueError(f"files.path must be another name than {self.path!r}")
+        if source.is_absolute() or ".." in source.parts:
+            raise ValueError(f"files.source must lie in the repository, not {self.source!r}")
+        if not SHA256.fullmatch(self.sha256):
+            raise ValueError(f"files.sha256 must be 64 lowercase hex digits or nothing, not {self.sha256!r}")
 
     @property
     def is_converted(self) -> bool:
@@ -78,6 +87,7 @@ class ModelCard:
     prompts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # category -> prompt
     helpers: tuple[ModelCard, ...] = ()
     optional_helpers: tuple[ModelCard, ...] = ()  # those whose licence is accepted, fetched or not
+    left_out_helpers: tuple[ModelCard, ...] = ()  # the other optional ones
     notice: str = ""  # shown beside every picture, in a sentence for shoppers
     folder: Path = field(default_factory=Path)  # where the files lie
     given: str = ""  # what names it on the command line, when that is not its name but its file
@@ -89,7 +99,10 @@ class ModelCard:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r}")
         if unknown := set(self.needs) - set(NEEDS):
             raise ValueError(f"needs knows {', '.join(NEEDS)}, not {', '.join(sorted(unknown))}")
-        if unknown := {lora.file for lora in self.loras} - {file.path for file in self.files}:
+        paths = [file.path for file in self.files]
+        if twice := {path for path in paths if paths.count(path) > 1}:
+            raise ValueError(f"files has several with the path {', '.join(sorted(twice))}")
+        if unknown := {lora.file for lora in self.loras} - set(paths):
             raise ValueError(f"loras name files that the card does not list: {', '.join(sorted(unknown))}")
         for repository in {self.repository, *(file.repository for file in self.files)} - {""}:
             if not REPOSITORY.fullmatch(repository):
@@ -115,11 +128,16 @@ class ModelCard:
     def mending(self) -> str:
         """What to do when the files are missing or damaged."""
         if not self.is_shipped:
-            return f"Fetch what is missing with: fitting-room fetch {shlex.quote(self.given or self.name)}"
+            return f"Fetch what is missing with: {self.fetching}"
         if self.folder.is_relative_to(CARDS_FOLDER.parent):
             return f"Restore them with: git checkout -- {self.folder}"
-        named = shlex.quote(self.given or self.name)
-        return f"Copy the files of {self.name} into {self.folder} again, then run: fitting-room fetch {named}"
+        return f"Copy the files of {self.name} into {self.folder} again, then run: {self.fetching}"
+
+    @property
+    def fetching(self) -> str:
+        """The command that fetches it."""
+        accepting = f" --accept-licence {shlex.quote(self.name)}" if self.licence.restricted else ""
+        return f"fitting-room fetch {shlex.quote(self.given or self.name)}{accepting}"
 
     def path(self, file: str) -> Path:
         """Where one of its files lies."""

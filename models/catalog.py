@@ -55,8 +55,8 @@ def name_of(card: str) -> str:
 def read_card(card: str, weights: Path | None = None, accepted: Iterable[str] = ()) -> ModelCard:
     """The card that ships under a name, or of a `.toml` file; whatever its licence.
 
-    Its files lie in its own `folder` when it has one, else in `weights / name`. `accepted` is as for `load_card`:
-    optional helpers whose licence is not accepted are left out.
+    Its files lie in its own `folder` when it has one, else in `weights / name`. `accepted` is as for `load_card`, and
+    parts the optional helpers.
 
     Raises:
         CardError: there is no such card, or it is malformed.
@@ -92,6 +92,8 @@ def load_card(card: str, weights: Path | None = None, accepted: Iterable[str] = 
             raise LicenceError(_refusal(one))
     if loaded.licence.commercial == "grey":
         logger.warning("%s: whether it may be used commercially is unclear: %s", loaded.name, loaded.licence.reason)
+    for helper in loaded.left_out_helpers:
+        logger.info("%s works without %s, whose licence is not accepted", loaded.name, helper.name)
     return loaded
 
 
@@ -142,6 +144,7 @@ def _parsed(path: Path, table: Mapping[str, Any], weights: Path | None, accepted
             "loras": tuple(filled(Lora, "loras.", entry) for entry in fields.get("loras", ())),
             "helpers": tuple(helpers),
             "optional_helpers": tuple(card for card in optional if is_accepted(card, accepted)),
+            "left_out_helpers": tuple(card for card in optional if not is_accepted(card, accepted)),
             "folder": fetched if folder is None or fetched.is_dir() else folder,
             "given": "" if path.parent == CARDS_FOLDER else str(path),
         },

@@ -64,10 +64,11 @@ def _located(card: ModelCard, wanted: Sequence[WeightFile]) -> list[tuple[Weight
 
 def _refuse_other(file: WeightFile, remote: RemoteFile) -> None:
     """Before gigabytes come for nothing."""
-    if file.sha256 and remote.sha256 not in ("", file.sha256):
+    if file.sha256 and (remote.size != file.size or remote.sha256 not in ("", file.sha256)):
         raise FetchError(
-            f"{remote.source} of {remote.repository} at {remote.commit[:COMMIT_SHOWN]} has the SHA-256 "
-            f"{remote.sha256}, the card says {file.sha256}. Correct the card's revision or its SHA-256."
+            f"{remote.source} of {remote.repository} at {remote.commit[:COMMIT_SHOWN]} has {remote.size} bytes and the "
+            f"SHA-256 {remote.sha256 or 'that only reading it tells'}; the card says {file.size} and {file.sha256}. "
+            "Correct the card."
         )
 
 

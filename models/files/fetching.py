@@ -19,6 +19,8 @@ from models.files.records import Record, write_record
 
 Say = Callable[[str], None]
 
+LOCK = ".lock"
+
 
 def fetch(card: ModelCard, mirror: Path | None = None, say: Say = lambda line: None) -> list[Path]:
     """Bring what is missing or damaged of a card and of the helpers that it needs; the files that were brought.
@@ -39,6 +41,8 @@ def is_whole(card: ModelCard, file: WeightFile) -> bool:
 
 def _fetch_one(card: ModelCard, mirror: Path | None, say: Say) -> list[Path]:
     try:
+        if all(is_whole(card, file) for file in card.files):
+            return []
         card.folder.mkdir(parents=True, exist_ok=True)
         with _alone(card):
             _write_down_own(card)
@@ -58,7 +62,7 @@ def _fetch_one(card: ModelCard, mirror: Path | None, say: Say) -> list[Path]:
 @contextlib.contextmanager
 def _alone(card: ModelCard) -> Iterator[None]:
     """Two fetches of one card would write into the same partial files."""
-    lock = os.open(card.folder, os.O_RDONLY)
+    lock = os.open(card.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)  # written to, or network file systems refuse
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-RECORDS = "fetched.json"
+from models.card import RECORDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,14 @@ import typer
 from redis import Redis
 from redis.exceptions import RedisError
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Table
 
 from api.settings import InvalidSettings, Settings, load_settings
 from inference.queue import count_ready_workers
 from inference.redis_server import RedisServerError, check_version, find_binary
-from models.catalog import CardError
-from models.files.checking import problem_at_a_glance
+from models.catalog import CardError, ModelCard
+from models.files.checking import problem_at_a_glance, problem_of_content
 from scripts.devices import num_gpus
 from scripts.options import card_of, uses_own_redis
 
@@ -128,8 +129,15 @@ def _card(settings: Settings) -> Finding:
         return Finding("model card", settings.card, str(error))
     for one in (card, *card.helpers):
         for file in one.files:
-            if problem := problem_at_a_glance(one, file):
+            if problem := problem_at_a_glance(one, file) or problem_of_content(one, file):
                 return Finding("weights", problem, one.mending)
-    return Finding(
-        "weights", f"{card.title}, {sum(card.path(file.path).stat().st_size for file in card.files) / 1e6:.1f} MB"
-    )
+    size = decimal(sum(card.path(file.path).stat().st_size for file in card.files))
+    return Finding("weights", f"{card.title}, {size}{_absent_helpers(card)}")
+
+
+def _absent_helpers(card: ModelCard) -> str:
+    """Those that it works without."""
+    absent = [helper.name for helper in card.optional_helpers if not helper.is_fetched]
+    told = f"; optional and not fetched: {', '.join(absent)}" if absent else ""
+    left_out = [helper.name for helper in card.left_out_helpers]
+    return told + (f"; left out, as their licences are not accepted: {', '.join(left_out)}" if left_out else "")

@@ -13,6 +13,8 @@ from rich.filesize import decimal
 from models.catalog import load_card
 from scripts.options import AcceptLicence, Data, settings_with
 
+INTERRUPTED = 130  # as shells have it
+
 From = Annotated[
     Path | None,
     typer.Option("--from", exists=True, file_okay=False, help="Take the files from this folder, without a network."),
@@ -31,11 +33,16 @@ def run(
     settings = settings_with(data=data, accepted_licences=accept_licence)
     chosen = load_card(card, settings.weights, settings.accepted_licences)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    fetched = fetch(chosen, source, console.print)
+    try:
+        fetched = fetch(chosen, source, console.print)
+    except KeyboardInterrupt:
+        console.print("\nStopped. The same command goes on from there.")
+        raise typer.Exit(INTERRUPTED) from None
     console.print(f"{chosen.title} is in {chosen.folder}.")
-    for helper in chosen.optional_helpers:
+    for helper in (*chosen.optional_helpers, *chosen.left_out_helpers):
         if not helper.is_fetched:
             size = decimal(sum(file.size for file in helper.files))
-            console.print(f"Optional: {helper.title}, {size}: fitting-room fetch {helper.given or helper.name}")
+            terms = ", not for commercial use" if helper.licence.restricted else ""
+            console.print(f"Optional: {helper.title}, {size}{terms}: {helper.fetching}")
     num_bytes = sum(path.stat().st_size for path in fetched)
     print(json.dumps({"card": chosen.name, "folder": str(chosen.folder), "fetched": len(fetched), "bytes": num_bytes}))

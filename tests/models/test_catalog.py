@@ -101,6 +101,8 @@ def test_what_mends_a_card_depends_on_where_its_files_lie(tmp_path: Path) -> Non
     assert load_card("fashn-vton-1.5", tmp_path).mending.endswith("fitting-room fetch fashn-vton-1.5")
     own = write_card(tmp_path, name="my own")
     assert load_card(own, tmp_path).mending.endswith(f"fitting-room fetch '{own}'")
+    bound = read_card("catvton-mix", tmp_path)
+    assert bound.mending.endswith("fitting-room fetch catvton-mix --accept-licence catvton-mix")
 
 
 def test_a_card_of_ones_own_has_its_files_name_and_a_folder_of_the_weights(tmp_path: Path) -> None:
@@ -126,6 +128,14 @@ def test_a_card_of_ones_own_has_its_files_name_and_a_folder_of_the_weights(tmp_p
         (("restricted = []", "price = 3"), "licence.price is not a field"),
         (("size = 3", ""), "files.size is missing"),
         (('"net.safetensors"', '"../net.safetensors"'), "files.path must lie below the card's folder"),
+        (('"net.safetensors"', '"/net.safetensors"'), "files.path must lie below the card's folder"),
+        (('"net.safetensors"', '"./"'), "files.path must be another name than './'"),
+        (('"net.safetensors"', '".partial/net"'), "files.path must be another name than '.partial/net'"),
+        (('"net.safetensors"', '"fetched.json"'), "files.path must be another name than 'fetched.json'"),
+        (("size = 3", 'size = 3\nsource = "../../../etc/passwd"'), "files.source must lie in the repository"),
+        (("size = 3", 'size = 3\nsource = "/etc/passwd"'), "files.source must lie in the repository"),
+        (("size = 3", 'size = 3\nsha256 = "ABC"'), "files.sha256 must be 64 lowercase hex digits or nothing"),
+        (("size = 3", 'size = 3\n[[files]]\npath = "net.safetensors"\nsize = 4'), "several with the path net.safet"),
         (("[[files]]", "[[loras]]"), "files is missing"),
         (
             ("size = 3", 'size = 3\n[[loras]]\nfile = "other.safetensors"'),
@@ -173,7 +183,9 @@ def test_a_grey_licence_loads_with_a_warning(tmp_path: Path, caplog: pytest.LogC
     assert "mine: whether it may be used commercially is unclear: Its pictures were for research." in caplog.text
 
 
-def test_a_needed_helpers_licence_counts_and_an_optional_one_is_left_out(tmp_path: Path) -> None:
+def test_a_needed_helpers_licence_counts_and_an_optional_one_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     helper = Path(write_card(tmp_path, "no", '["weights"]', name="helper"))
     helper.write_text(helper.read_text().replace("paperdoll", "dwpose"))
     needing = write_card(tmp_path, fields='helpers = ["helper.toml"]')
@@ -181,5 +193,7 @@ def test_a_needed_helpers_licence_counts_and_an_optional_one_is_left_out(tmp_pat
         load_card(needing)
     assert [one.name for one in load_card(needing, accepted=["helper"]).helpers] == ["helper"]
     using = write_card(tmp_path, fields='optional_helpers = ["helper.toml"]', name="using")
-    assert load_card(using).optional_helpers == ()
+    with caplog.at_level(logging.INFO):
+        assert load_card(using).optional_helpers == ()
+    assert "using works without helper, whose licence is not accepted" in caplog.text
     assert [one.name for one in load_card(using, accepted=["CC-BY-NC-4.0"]).optional_helpers] == ["helper"]

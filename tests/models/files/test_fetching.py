@@ -157,6 +157,7 @@ def test_a_transfer_that_breaks_off_goes_on_from_there(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cuts: list[int]
 ) -> None:
     monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1000)  # what it writes at once, usually 10 MB
+    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)  # a second before it tries again
     hub.publish("acme/doll", FILES)
     hub.cut_after += cuts
     card = card_in(tmp_path)
@@ -165,7 +166,8 @@ def test_a_transfer_that_breaks_off_goes_on_from_there(
     assert len(MANY) <= hub.num_bytes_sent < len(MANY) + 1000 * len(cuts)
 
 
-def test_after_a_kill_only_the_rest_is_fetched(hub: Hub, tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
+def test_after_a_kill_or_ctrl_c_only_the_rest_is_fetched(hub: Hub, tmp_path: Path, stop: signal.Signals) -> None:
     content = os.urandom(24_000_000)
     hub.publish("acme/doll", {"model.safetensors": content})
     path, hub.stall_at = write_card(tmp_path, ('path = "model.safetensors"\nsize = 1',)), 21_000_000
@@ -175,13 +177,15 @@ def test_after_a_kill_only_the_rest_is_fetched(hub: Hub, tmp_path: Path) -> None
     deadline = time.monotonic() + 60
     while sum(file.stat().st_size for file in partial.iterdir()) < 10_000_000 and time.monotonic() < deadline:
         time.sleep(0.02)
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
+    killed.send_signal(stop)
+    _, err = killed.communicate(timeout=60)
+    assert killed.returncode == (130 if stop is signal.SIGINT else -stop)
+    assert ("Stopped. The same command goes on from there." in err) == (stop is signal.SIGINT)
+    assert "Traceback" not in err
     assert visible(tmp_path / "weights") == set()
 
     hub.stall_at, hub.num_bytes_sent = None, 0
-    again = command(tmp_path, str(path), HF_ENDPOINT=hub.url)
-    assert again.wait(60) == 0, again.stderr
+    fetch(load_card(str(path), tmp_path / "weights"))
     assert (tmp_path / "weights/mine/model.safetensors").read_bytes() == content
     kept = hub.transfers[-1].start
     assert kept >= 10_000_000
@@ -196,10 +200,13 @@ def test_a_file_that_is_not_the_cards_never_gets_its_name(hub: Hub, tmp_path: Pa
     assert visible(tmp_path / "weights") == set()
 
 
-def test_a_large_file_that_is_not_the_cards_is_not_even_fetched(hub: Hub, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("size", "sha256"), [(len(MANY), "0" * 64), (len(MANY) + 1, hashlib.sha256(MANY).hexdigest())])
+def test_a_large_file_that_is_not_the_cards_is_not_even_fetched(
+    hub: Hub, tmp_path: Path, size: int, sha256: str
+) -> None:
     hub.publish("acme/doll", FILES)
-    card = card_in(tmp_path, f'path = "model.safetensors"\nsize = {len(MANY)}\nsha256 = "{"0" * 64}"')
-    with pytest.raises(FetchError, match="the card says 000000"):
+    card = card_in(tmp_path, f'path = "model.safetensors"\nsize = {size}\nsha256 = "{sha256}"')
+    with pytest.raises(FetchError, match=f"has 40000 bytes.*the card says {size} and {sha256}"):
         fetch(card)
     assert hub.transfers == []
 
@@ -246,10 +253,11 @@ def test_neither_of_two_cards_that_share_a_file_is_hashed_again(
 def test_helpers_come_with_the_card_and_optional_ones_do_not(hub: Hub, tmp_path: Path) -> None:
     hub.publish("acme/doll", FILES)
     hub.publish("acme/helper", {"net.onnx": b"onnx"})
-    for name in ("needed", "spare"):
-        path = write_card(tmp_path, ('path = "net.onnx"\nsize = 4\nrepository = "acme/helper"',), name=name)
+    for name, commercial in (("needed", "yes"), ("spare", "yes"), ("bound", "no")):
+        onnx = ('path = "net.onnx"\nsize = 4\nrepository = "acme/helper"',)
+        path = write_card(tmp_path, onnx, name=name, commercial=commercial)
         path.write_text(path.read_text().replace("paperdoll", "dwpose"))
-    fields = 'helpers = ["./needed.toml"]\noptional_helpers = ["./spare.toml"]'
+    fields = 'helpers = ["./needed.toml"]\noptional_helpers = ["./spare.toml", "./bound.toml"]'
     said = command(tmp_path, str(write_card(tmp_path, fields=fields)), HF_ENDPOINT=hub.url)
     out, err = said.communicate(timeout=60)
     assert said.returncode == 0, err
@@ -257,14 +265,16 @@ def test_helpers_come_with_the_card_and_optional_ones_do_not(hub: Hub, tmp_path:
     assert told == {"card": "mine", "folder": str(tmp_path / "weights/mine"), "fetched": 3, "bytes": len(MANY) + 6}
     assert (tmp_path / "weights/needed/net.onnx").read_bytes() == b"onnx"
     assert not (tmp_path / "weights/spare").exists()
-    assert f"fitting-room fetch {tmp_path / 'spare.toml'}" in err
+    assert f"fitting-room fetch {tmp_path / 'spare.toml'}\n" in err
+    told_of = f"not for commercial use: fitting-room fetch {tmp_path / 'bound.toml'} --accept-licence bound\n"
+    assert told_of in err
 
 
 def test_two_fetches_of_one_card_are_not_made_at_once(hub: Hub, tmp_path: Path) -> None:
     hub.publish("acme/doll", FILES)
     card = card_in(tmp_path)
     card.folder.mkdir(parents=True)
-    other = os.open(card.folder, os.O_RDONLY)
+    other = os.open(card.folder / ".lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(other, fcntl.LOCK_EX)
     with pytest.raises(FetchError, match="being fetched already"):
         fetch(card)
@@ -351,7 +361,8 @@ def test_a_pickle_that_holds_code_is_refused_and_thrown_away(hub: Hub, tmp_path:
     card = card_in(tmp_path, 'path = "net.safetensors"\nsize = 1\nsource = "net.pth"')
     with pytest.raises(WeightsError, match="could run a stranger's code: it is refused"):
         fetch(card)
-    assert [path for path in card.folder.rglob("*") if path.is_file()] == []
+    assert visible(card.folder) == set()
+    assert list((card.folder / ".partial").iterdir()) == []
 
 
 def test_a_file_put_there_by_hand_counts_when_it_is_the_cards(hub: Hub, tmp_path: Path) -> None:
