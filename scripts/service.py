@@ -14,6 +14,7 @@ from api.settings import Settings
 from inference.children import end, spawn
 from inference.redis_server import RedisServer
 from inference.supervisor import Supervisor
+from models.files.checking import problem_at_a_glance
 from scripts.options import FITTING_ROOM, card_of
 
 STOPPED_WITHIN_S = 15.0
@@ -65,7 +66,7 @@ def fetch_weights(settings: Settings) -> None:
         ServiceError: they could not be had; that process has said why.
     """
     card = card_of(settings)
-    if all(one.is_fetched for one in (card, *card.helpers)):
+    if not any(problem_at_a_glance(one, file) for one in (card, *card.helpers) for file in one.files):
         return
     licences = [part for name in settings.accepted_licences for part in ("--accept-licence", name)]
     fetching = subprocess.run(  # noqa: S603

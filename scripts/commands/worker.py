@@ -33,20 +33,23 @@ def run(
     """Make the pictures of one card until SIGTERM, which lets the running batches end first."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = settings_with(card=card, data=data, accepted_licences=accept_licence)
-    check_version(settings.redis_url)
     devices = parse_devices(device)
     if name is not None:
         _work(settings, devices[0], name)
         return
+    argvs = worker_argvs(settings, devices, workers)
+    check_version(settings.redis_url)
     stop = threading.Event()
     stop_on_signal(stop)
-    supervisor(settings, worker_argvs(settings, devices, workers)).run(stop)
+    supervisor(settings, argvs).run(stop)
 
 
 def _work(settings: Settings, device: str, name: str) -> None:
     from inference.engine import Engine  # torch: the supervisor lives without it
     from inference.reuse import GarmentCache
 
+    card = card_of(settings)
+    check_version(settings.redis_url)
     garment_cache = GarmentCache(round(settings.garment_cache_gib * 2**30))
-    engine = Engine(card_of(settings), device, garment_cache)
+    engine = Engine(card, device, garment_cache)
     run_worker(settings.redis_url, name, [name_of(settings.card)], engine, BlobStore.open(settings.storage_url))
