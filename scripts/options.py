@@ -29,13 +29,13 @@ AcceptLicence = Annotated[
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:0 or cuda:0,1; by default every GPU, else cpu.")]
 
 
-def settings_with(**options: Any) -> Settings:
+def settings_with(*, device: str | None = None, **options: Any) -> Settings:
     """The settings, with the command line's options over them where they were given.
 
-    Where no card is named and this machine has a GPU, it is the photographic default.
+    Where no card is named and there is a GPU to run it on, it is the photographic default.
     """
     settings = load_settings(**{name: value for name, value in options.items() if value is not None})
-    if "card" not in settings.model_fields_set and num_gpus():
+    if "card" not in settings.model_fields_set and device != "cpu" and num_gpus():
         return settings.model_copy(update={"card": GPU_CARD})
     return settings
 

@@ -45,7 +45,7 @@ def run(
     device: Device = None,
 ) -> None:
     """Start the whole service on this machine; Ctrl-C ends all."""
-    asked = settings_with(host=host, port=port, data=data, card=card, accepted_licences=accept_licence)
+    asked = settings_with(device=device, host=host, port=port, data=data, card=card, accepted_licences=accept_licence)
     settings = asked.model_copy(update={"port": _free_port(asked)})
     fetch_weights(settings)
     argvs = worker_argvs(settings, parse_devices(device), workers)

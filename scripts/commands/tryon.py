@@ -47,7 +47,7 @@ def run(
 
     if not output.parent.is_dir():
         raise typer.BadParameter(f"There is no folder {output.parent} for the picture.")
-    chosen = card_of(settings_with(card=card, accepted_licences=accept_licence))
+    chosen = card_of(settings_with(device=device, card=card, accepted_licences=accept_licence))
     chosen_seed = secrets.randbelow(2**31) if seed is None else seed
     inputs = TryOnInputs(
         person=_pixels(person),

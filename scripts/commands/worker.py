@@ -32,7 +32,7 @@ def run(
 ) -> None:
     """Make the pictures of one card until SIGTERM, which lets the running batches end first."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    settings = settings_with(card=card, data=data, accepted_licences=accept_licence)
+    settings = settings_with(device=device, card=card, data=data, accepted_licences=accept_licence)
     devices = parse_devices(device)
     if name is not None:
         _work(settings, devices[0], name)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from scripts.cli import app
 from scripts.devices import parse_devices
@@ -131,9 +132,22 @@ def test_the_default_card_is_photographic_where_there_is_a_gpu(tmp_path: Path, m
     assert settings_with().card == "paperdoll"
     pretend_gpus(1, tmp_path, monkeypatch)
     assert settings_with().card == GPU_CARD
+    assert settings_with(device="cuda:0").card == GPU_CARD
+    assert settings_with(device="cpu").card == "paperdoll"
     assert settings_with(card="paperdoll").card == "paperdoll"
     monkeypatch.setenv("FITTING_ROOM_CARD", "leffa-vitonhd")
     assert settings_with().card == "leffa-vitonhd"
+
+
+def test_tryon_on_the_cpu_of_a_machine_with_a_gpu_is_the_small_card_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend_gpus(1, tmp_path, monkeypatch)
+    monkeypatch.delenv("FITTING_ROOM_CARD", raising=False)
+    figure, worn = "api/static/samples/figures/ada.png", tmp_path / "worn.png"
+    told = CliRunner().invoke(app, ["tryon", figure, figure, "-o", str(worn), "--device", "cpu", "--steps", "1"])
+    assert json.loads(told.output.strip().splitlines()[-1])["card"] == "paperdoll"
+    assert worn.is_file()
 
 
 @pytest.mark.parametrize(
