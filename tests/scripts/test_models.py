@@ -5,26 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
-from models.catalog import card_names, read_card
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from models.catalog import LicenceError, card_names, read_card
 from models.files.records import Record, write_record
+from scripts.cli import app
 
 ROOT = Path(__file__).parents[2]
 
 
-def fitting_room(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("FITTING_ROOM", "REDIS"))}
-    return subprocess.run(
-        [sys.executable, "-m", "scripts.cli", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        env=environment | variables,
-    )
+def fitting_room(*words: str, **variables: str) -> Result:
+    """In this process, as torch takes seconds to import."""
+    unset: dict[str, str | None] = {name: None for name in os.environ if name.startswith(("FITTING_ROOM", "REDIS"))}
+    return CliRunner().invoke(app, words, env=unset | variables)
 
 
 def own_card(folder: Path) -> Path:
@@ -38,7 +35,7 @@ def own_card(folder: Path) -> Path:
 
 def test_models_lists_every_card_with_what_it_costs_and_may_be_used_for(tmp_path: Path) -> None:
     said = fitting_room("models", FITTING_ROOM_DATA=str(tmp_path), FITTING_ROOM_ACCEPTED_LICENCES="[]")
-    assert said.returncode == 0, said.stderr
+    assert said.exit_code == 0, said.stderr
     told = {card["card"]: card for card in json.loads(said.stdout.splitlines()[-1])["models"]}
     assert set(told) == set(card_names())
     assert (told["paperdoll"]["fetched"], told["fashn-vton-1.5"]["fetched"]) == (True, False)
@@ -57,7 +54,7 @@ def test_doctor_names_the_file_that_is_missing_or_damaged_and_the_command(tmp_pa
 
     def found() -> tuple[int, list[str], str]:
         said = fitting_room("doctor", COLUMNS="400", **variables)
-        return said.returncode, json.loads(said.stdout.splitlines()[-1])["missing"], said.stdout
+        return said.exit_code, json.loads(said.stdout.splitlines()[-1])["missing"], said.stdout
 
     status, missing, said = found()
     assert (status, missing) == (1, ["weights"])
@@ -70,7 +67,33 @@ def test_doctor_names_the_file_that_is_missing_or_damaged_and_the_command(tmp_pa
     write_record(folder, "paperdoll.safetensors", record)
     assert found()[:2] == (0, [])
 
+    (folder / "paperdoll.safetensors").write_bytes(b"wrong")
+    status, missing, said = found()
+    assert (status, missing) == (1, ["weights"])
+    assert "paperdoll.safetensors has another SHA-256 than it should" in said
+
     (folder / "paperdoll.safetensors").write_bytes(b"half")
     status, missing, said = found()
     assert (status, missing) == (1, ["weights"])
     assert "has 4 bytes instead of 5" in said
+
+
+def test_doctor_tells_which_optional_helpers_are_not_there_and_is_content(tmp_path: Path) -> None:
+    path, folder = own_card(tmp_path), tmp_path / "weights" / "mine"
+    path.write_text('optional_helpers = ["dwpose", "fashn-human-parser"]\n' + path.read_text())
+    folder.mkdir(parents=True)
+    (folder / "paperdoll.safetensors").write_bytes(b"whole")
+    record = Record(5, hashlib.sha256(b"whole").hexdigest(), "acme/doll", "main", "c0ffee", "paperdoll.safetensors")
+    write_record(folder, "paperdoll.safetensors", record)
+    said = fitting_room("doctor", COLUMNS="400", FITTING_ROOM_DATA=str(tmp_path), FITTING_ROOM_CARD=str(path))
+    assert said.exit_code == 0
+    assert "optional and not fetched: dwpose" in said.stdout
+    assert "left out, as their licences are not accepted: fashn-human-parser" in said.stdout
+
+
+@pytest.mark.parametrize("words", [("worker",), ("worker", "--name", "one"), ("serve",), ("fetch", "catvton-mix")])
+def test_a_restricted_card_is_refused_with_the_part_that_restricts_it(words: tuple[str, ...], tmp_path: Path) -> None:
+    said = fitting_room(*words, FITTING_ROOM_DATA=str(tmp_path), FITTING_ROOM_CARD="catvton-mix")
+    assert isinstance(said.exception, LicenceError)
+    assert "its code (CC-BY-NC-SA-4.0) and its weights (CC-BY-NC-SA-4.0)" in str(said.exception)
+    assert "--accept-licence catvton-mix" in str(said.exception)
