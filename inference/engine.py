@@ -48,6 +48,7 @@ class Engine:
         # More than one at a time gains a CPU nothing, and makes each shopper wait for the others.
         self.policy = BatchPolicy() if self._device.type == "cuda" else BatchPolicy(max_jobs=1, window_s=0.0)
         self._settings = SamplingSettings(card.num_inference_steps, card.guidance_scale)
+        self._categories = card.categories
         self._family = family_of(card).load(
             card, self._device, Loading(Helpers.load(card, self._device), garment_cache)
         )
@@ -107,7 +108,7 @@ class Engine:
             yield index, Picture(images[index], self._family.warnings(prepared[index]))
 
     def _prepare(self, inputs: TryOnInputs) -> Any:
-        if inputs.category not in self._family.categories:
+        if inputs.category not in self._categories:
             return GenerationError(
                 ErrorCode.GARMENT_UNUSABLE,
                 f"Products worn {WORN[inputs.category]} can't be tried on here. Please choose another product.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -47,11 +47,18 @@ class FashnVton(TryOnFamily[Prepared, State]):
     categories: ClassVar[frozenset[str]] = frozenset(CLASSES)
 
     def __init__(
-        self, network: TryOnNetwork, preparation: Preparation, device: torch.device, *, exact_savings: bool
+        self,
+        network: TryOnNetwork,
+        preparation: Preparation,
+        worn: Collection[str],
+        device: torch.device,
+        *,
+        exact_savings: bool,
     ) -> None:
+        """`worn`: the categories that the checkpoint is for."""
         self._network, self._device, self._exact_savings = network, device, exact_savings
         self._dtype = network.x_embedder.bias.dtype
-        self._preparation = preparation
+        self._preparation, self._worn = preparation, worn
 
     @classmethod
     def load(cls, card: ModelCard, device: torch.device, loading: Loading) -> Self:
@@ -60,7 +67,9 @@ class FashnVton(TryOnFamily[Prepared, State]):
             lambda: TryOnNetwork(config), load_tensors(card), card, device, precision_on(card, device)
         )
         preparation = Preparation(card.height, card.width, loading.helpers or Helpers(), loading.garment_cache)
-        return cls(network, preparation, device, exact_savings=loading.exact_savings)
+        return cls(
+            network, preparation, cls.categories & set(card.categories), device, exact_savings=loading.exact_savings
+        )
 
     @classmethod
     def count_flops(cls, card: ModelCard) -> FlopCount:
@@ -69,7 +78,7 @@ class FashnVton(TryOnFamily[Prepared, State]):
         return counted(config, card.height, card.width, sampling_of(settings, config))
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
-        return self._preparation(checked_inputs(inputs, self.categories))
+        return self._preparation(checked_inputs(inputs, self._worn))
 
     def warnings(self, prepared: Prepared) -> tuple[str, ...]:
         return prepared.warnings

@@ -34,7 +34,7 @@ class State:
 class Counting(TryOnFamily[TryOnInputs, State]):
     """A family whose pictures count the steps that made them."""
 
-    categories: ClassVar[frozenset[str]] = frozenset({"upper"})
+    categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower"})  # the card knows one
     calls: list[str] = field(default_factory=list)
     fails_with: Exception | None = None
 

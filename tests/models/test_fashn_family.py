@@ -114,6 +114,14 @@ def test_the_category_matters(folder: Path) -> None:
     assert not np.array_equal(upper, lower)
 
 
+def test_a_card_may_be_for_some_categories_only(folder: Path) -> None:
+    card = dataclasses.replace(small_card(folder), categories=("lower",))
+    loaded = FashnVton.load(card, CPU, Loading())
+    loaded.prepare(inputs(category="lower"))
+    with pytest.raises(UnusableInput, match="lower, not 'upper'"):
+        loaded.prepare(inputs())
+
+
 def test_only_what_a_given_mask_allows_changes(folder: Path) -> None:
     mask = np.zeros((160, 100), np.uint8)
     mask[40:90, 20:70] = 200
