@@ -90,32 +90,34 @@ from models.files.conversion import convert
 def anonymous_kib():
     return int(Path("/proc/self/status").read_text().split("RssAnon:")[1].split()[0])
 
-pickled, path, dtype = sys.argv[1:]
-convert_once = lambda: convert(Path(pickled), Path(path), getattr(torch, dtype))
-before, peak, done = anonymous_kib(), [0], threading.Event()
+def peak(dtype):
+    before, peak, done = anonymous_kib(), [0], threading.Event()
 
-def watch():
-    while not done.wait(0.001):
-        peak[0] = max(peak[0], anonymous_kib())
+    def watch():
+        while not done.wait(0.001):
+            peak[0] = max(peak[0], anonymous_kib())
 
-watching = threading.Thread(target=watch)
-watching.start()
-convert_once()
-done.set()
-watching.join()
-print((peak[0] - before) * 1024)
+    watching = threading.Thread(target=watch)
+    watching.start()
+    convert(Path(sys.argv[1]), Path(sys.argv[2]), dtype)
+    done.set()
+    watching.join()
+    return (peak[0] - before) * 1024
+
+print(peak(torch.float32), peak(torch.float16))
 """
 
 
-@pytest.mark.parametrize(("dtype", "share"), [("float32", 0.1), ("float16", 0.6)])
-def test_host_memory_holds_no_more_than_what_is_cast(tmp_path: Path, dtype: str, share: float) -> None:
-    tensors = {f"layers.{index}": torch.zeros(1024, 2560) for index in range(20)}  # 210 MB
+def test_host_memory_holds_no_more_than_what_is_cast(tmp_path: Path) -> None:
+    tensors = {f"layers.{index}": torch.zeros(1024, 2560) for index in range(12)}  # 126 MB
     torch.save(tensors, tmp_path / "net.pth")
     said = subprocess.run(
-        [sys.executable, "-c", MEASURE, str(tmp_path / "net.pth"), str(tmp_path / "net.safetensors"), dtype],
+        [sys.executable, "-c", MEASURE, str(tmp_path / "net.pth"), str(tmp_path / "net.safetensors")],
         capture_output=True,
         text=True,
         check=True,
         cwd=ROOT,
     )
-    assert int(said.stdout) < share * (tmp_path / "net.pth").stat().st_size
+    as_is, halved = (int(peak) / (tmp_path / "net.pth").stat().st_size for peak in said.stdout.split())
+    assert as_is < 0.1
+    assert 0.4 < halved < 0.6
