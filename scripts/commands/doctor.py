@@ -50,7 +50,9 @@ def run(
 
 
 def _show(findings: list[Finding]) -> None:
-    table = Table("", "what", "found", "fix", box=None)
+    table = Table("", "what", box=None)
+    for name in ("found", "fix"):
+        table.add_column(name, overflow="fold")  # a path is of use only as a whole
     for finding in findings:
         table.add_row("[red]no[/]" if finding.fix else "[green]ok[/]", finding.what, finding.found, finding.fix)
     Console().print(table)

@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 from models.catalog import LicenceError, card_names, read_card
 from models.files.records import Record, write_record
 from scripts.cli import app
+from scripts.options import settings_with
+from scripts.workers import worker_argvs
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,6 +56,8 @@ def test_doctor_names_the_file_that_is_missing_or_damaged_and_the_command(tmp_pa
 
     def found() -> tuple[int, list[str], str]:
         said = fitting_room("doctor", COLUMNS="400", **variables)
+        narrow = fitting_room("doctor", COLUMNS="60", **variables)
+        assert "…" not in narrow.stdout
         return said.exit_code, json.loads(said.stdout.splitlines()[-1])["missing"], said.stdout
 
     status, missing, said = found()
@@ -97,3 +101,12 @@ def test_a_restricted_card_is_refused_with_the_part_that_restricts_it(words: tup
     assert isinstance(said.exception, LicenceError)
     assert "its code (CC-BY-NC-SA-4.0) and its weights (CC-BY-NC-SA-4.0)" in str(said.exception)
     assert "--accept-licence catvton-mix" in str(said.exception)
+
+
+def test_an_accepted_licence_reaches_the_workers(tmp_path: Path) -> None:
+    settings = settings_with(card="catvton-mix", data=tmp_path, accepted_licences=["catvton-mix", "A licence"])
+    [argv] = worker_argvs(settings, ["cuda:0"], None)
+    assert [argv[index + 1] for index, word in enumerate(argv) if word == "--accept-licence"] == [
+        "catvton-mix",
+        "A licence",
+    ]
