@@ -50,45 +50,35 @@ class Fit:
     size: tuple[int, int]
 
 
-def letterbox(
-    image: Image,
-    height: int,
-    width: int,
-    *,
-    fill: int,
-    enlarge: bool = True,
-    resample: Resampling | None = None,
-    part: Box | None = None,
-) -> tuple[Image, Fit]:
-    """The whole picture, or a `part` of it, centred on a canvas that is padded by `fill`; `resample` as in `resized`.
-
-    `enlarge`: whether a picture that is smaller than the canvas grows to it.
-    """
-    shown = part or _whole(image)
+def letterbox(image: Image, height: int, width: int, *, fill: int) -> tuple[Image, Fit]:
+    """The whole picture, as large as it can be, centred on a canvas that is padded by `fill`."""
+    shown = _whole(image)
     scale = min(height / shown.height, width / shown.width)
-    if not enlarge:
-        scale = min(scale, 1.0)
     rows, columns = (max(1, round(side * scale)) for side in (shown.height, shown.width))
     top, left = (height - rows) // 2, (width - columns) // 2
     fit = Fit(shown, Box(left, top, left + columns, top + rows), image.shape[:2])
-    return _laid(fit, image, height, width, fill, resample), fit
+    return apply(fit, image, height=height, width=width, fill=fill, nearest=False), fit
 
 
-def cover(image: Image, height: int, width: int, *, resample: Resampling | None = None) -> tuple[Image, Fit]:
-    """The canvas filled by the largest centred part of the picture that has its shape; `resample` as in `resized`."""
+def cover(image: Image, height: int, width: int) -> tuple[Image, Fit]:
+    """The canvas filled by the largest centred part of the picture that has its shape."""
     rows, columns = image.shape[:2]
     if columns * height < rows * width:
         shown = _centred(rows, columns, max(1, columns * height // width), columns)
     else:
         shown = _centred(rows, columns, rows, max(1, rows * width // height))
     fit = Fit(shown, Box(0, 0, width, height), (rows, columns))
-    return _laid(fit, image, height, width, 0, resample), fit
+    return apply(fit, image, height=height, width=width, fill=0, nearest=False), fit
 
 
 def apply(fit: Fit, picture: Pixels, *, height: int, width: int, fill: int, nearest: bool) -> Pixels:
-    """Another array of the picture's size, laid on a canvas the same way; `nearest` keeps its values as they are."""
+    """An array of the picture's size, laid on a canvas as `fit` says; `nearest` keeps its values as they are."""
     assert picture.shape[:2] == fit.size, f"{picture.shape[:2]} is not the size of the picture, {fit.size}"
-    return _laid(fit, picture, height, width, fill, Resampling.NEAREST if nearest else None)
+    canvas = np.full((height, width, *picture.shape[2:]), fill, np.uint8)
+    shown = np.ascontiguousarray(picture[fit.source.slices])
+    resample = Resampling.NEAREST if nearest else None
+    canvas[fit.target.slices] = resized(shown, fit.target.height, fit.target.width, resample)
+    return canvas
 
 
 def resized(picture: Pixels, height: int, width: int, resample: Resampling | None = None) -> Pixels:
@@ -99,13 +89,6 @@ def resized(picture: Pixels, height: int, width: int, resample: Resampling | Non
         shrinks = height * width < picture.shape[0] * picture.shape[1]
         resample = Resampling.BOX if shrinks else Resampling.LANCZOS
     return np.asarray(Pillow.fromarray(picture).resize((width, height), resample))
-
-
-def _laid(fit: Fit, picture: Pixels, height: int, width: int, fill: int, resample: Resampling | None) -> Pixels:
-    canvas = np.full((height, width, *picture.shape[2:]), fill, np.uint8)
-    shown = np.ascontiguousarray(picture[fit.source.slices])
-    canvas[fit.target.slices] = resized(shown, fit.target.height, fit.target.width, resample)
-    return canvas
 
 
 def _whole(image: Image) -> Box:

@@ -8,8 +8,6 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from models.preprocess.fitting import Fit
-
 Points = npt.NDArray[np.float32]
 
 CONFIDENT = 0.3
@@ -63,14 +61,6 @@ class Pose:
         """Where it is, (x, y); None when it is not seen."""
         x, y, score = self.body[joint]
         return np.array([x, y], np.float32) if score >= CONFIDENT else None
-
-    def on(self, fit: Fit) -> Pose:
-        """The pose as it lies on the canvas on which `fit` lays the picture."""
-        scale_x = fit.target.width / fit.source.width
-        scale_y = fit.target.height / fit.source.height
-        return self.moved(
-            scale_x, scale_y, fit.target.x0 - fit.source.x0 * scale_x, fit.target.y0 - fit.source.y0 * scale_y
-        )
 
     def moved(self, scale_x: float, scale_y: float, x: float = 0.0, y: float = 0.0) -> Pose:
         """Scaled about the origin, then shifted by (x, y)."""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL.Image import Resampling
 
 from models.preprocess.compositing import restore
-from models.preprocess.fitting import Box, apply, cover, letterbox, resized
+from models.preprocess.fitting import Box, Fit, apply, cover, letterbox, resized
 
 SIDES = st.integers(1, 80)
 
@@ -17,12 +17,12 @@ def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
 
 
 @settings(max_examples=60, deadline=None)
-@given(SIDES, SIDES, SIDES, SIDES, st.booleans())
+@given(SIDES, SIDES, SIDES, SIDES)
 def test_a_letterboxed_picture_lies_whole_centred_and_in_shape_on_the_canvas(
-    rows: int, columns: int, height: int, width: int, enlarge: bool
+    rows: int, columns: int, height: int, width: int
 ) -> None:
     image = np.full((rows, columns, 3), 200, np.uint8)
-    canvas, fit = letterbox(image, height, width, fill=7, enlarge=enlarge)
+    canvas, fit = letterbox(image, height, width, fill=7)
     target = fit.target
     assert canvas.shape == (height, width, 3)
     assert fit.source == Box(0, 0, columns, rows)
@@ -32,7 +32,7 @@ def test_a_letterboxed_picture_lies_whole_centred_and_in_shape_on_the_canvas(
     assert abs(target.y0 - (height - target.y1)) <= 1
     assert (canvas[target.slices] == 200).all()
     assert (canvas == 7).all(-1).sum() == height * width - target.height * target.width
-    scale = min(height / rows, width / columns, np.inf if enlarge else 1)
+    scale = min(height / rows, width / columns)
     assert abs(target.height - max(rows * scale, 1)) <= 0.5
     assert abs(target.width - max(columns * scale, 1)) <= 0.5
 
@@ -69,7 +69,8 @@ def test_what_was_laid_out_is_restored_to_its_place(
 @given(st.integers(8, 60), st.integers(8, 60), st.integers(1, 3))
 def test_a_picture_that_only_moves_on_the_canvas_comes_back_exactly(rows: int, columns: int, margin: int) -> None:
     image = noise(rows, columns)
-    canvas, fit = letterbox(image, rows + margin, columns + 2 * margin, fill=0, enlarge=False)
+    fit = Fit(Box(0, 0, columns, rows), Box(margin, 0, margin + columns, rows), (rows, columns))
+    canvas = apply(fit, image, height=rows + margin, width=columns + 2 * margin, fill=0, nearest=False)
     np.testing.assert_array_equal(restore(np.zeros_like(image), canvas, fit), image)
 
 
@@ -83,7 +84,8 @@ def test_a_smooth_picture_survives_the_way_to_the_canvas_and_back() -> None:
 
 def test_a_part_is_shown_alone_and_returns_to_its_place() -> None:
     image = noise(40, 50)
-    canvas, fit = letterbox(image, 20, 30, fill=0, part=Box(10, 5, 40, 25))
+    fit = Fit(Box(10, 5, 40, 25), Box(0, 0, 30, 20), (40, 50))
+    canvas = apply(fit, image, height=20, width=30, fill=0, nearest=False)
     np.testing.assert_array_equal(canvas, image[5:25, 10:40])
     back = restore(np.zeros_like(image), canvas, fit, feather=0)
     np.testing.assert_array_equal(back[5:25, 10:40], image[5:25, 10:40])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from people import standing
 
-from models.preprocess.fitting import Box, letterbox
+from models.preprocess.fitting import Box
 from models.preprocess.person import person_crop
 from models.preprocess.pose import Joint, Pose
 from models.preprocess.pose_raster import gray_pose
@@ -14,11 +14,10 @@ from models.preprocess.pose_raster import gray_pose
 FIGURE = standing(300, 200)
 
 
-def test_a_pose_moves_with_its_picture_onto_the_canvas() -> None:
-    _, fit = letterbox(np.zeros((300, 200, 3), np.uint8), 150, 200, fill=0)
-    moved = FIGURE.on(fit)
+def test_a_pose_moves_as_a_whole_and_stays_as_sure() -> None:
+    moved = FIGURE.moved(0.5, 2, 50)
     np.testing.assert_allclose(moved.body[:, 0], FIGURE.body[:, 0] / 2 + 50)
-    np.testing.assert_allclose(moved.hands[..., 1], FIGURE.hands[..., 1] / 2)
+    np.testing.assert_allclose(moved.hands[..., 1], FIGURE.hands[..., 1] * 2)
     np.testing.assert_array_equal(moved.face[:, 2], FIGURE.face[:, 2])
 
 
