@@ -48,10 +48,10 @@ class Engine:
         # More than one at a time gains a CPU nothing, and makes each shopper wait for the others.
         self.policy = BatchPolicy() if self._device.type == "cuda" else BatchPolicy(max_jobs=1, window_s=0.0)
         self._settings = SamplingSettings(card.num_inference_steps, card.guidance_scale)
-        self._categories = card.categories
         self._family = family_of(card).load(
             card, self._device, Loading(Helpers.load(card, self._device), garment_cache)
         )
+        self._categories = self._family.categories & set(card.categories)
         self._warm_up(card)
         logger.info("%s is ready on %s after %.1f s", card.name, self._device, time.monotonic() - started_at)
 
