@@ -41,7 +41,7 @@ class WeightFile:
         path, source = PurePosixPath(self.path), PurePosixPath(self.source)
         if path.is_absolute() or ".." in path.parts:
             raise ValueError(f"files.path must lie below the card's folder, not {self.path!r}")
-        if not path.name or path.parts[0].startswith(".") or str(path) == RECORDS:
+        if not path.name or any(part.startswith(".") for part in path.parts) or str(path) == RECORDS:
             raise ValueError(f"files.path must be another name than {self.path!r}")
         if source.is_absolute() or ".." in source.parts:
             raise ValueError(f"files.source must lie in the repository, not {self.source!r}")

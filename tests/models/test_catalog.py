@@ -130,7 +130,7 @@ def test_a_card_of_ones_own_has_its_files_name_and_a_folder_of_the_weights(tmp_p
         (('"net.safetensors"', '"../net.safetensors"'), "files.path must lie below the card's folder"),
         (('"net.safetensors"', '"/net.safetensors"'), "files.path must lie below the card's folder"),
         (('"net.safetensors"', '"./"'), "files.path must be another name than './'"),
-        (('"net.safetensors"', '".partial/net"'), "files.path must be another name than '.partial/net'"),
+        (('"net.safetensors"', '"a/.partial/net"'), "files.path must be another name than 'a/.partial/net'"),
         (('"net.safetensors"', '"fetched.json"'), "files.path must be another name than 'fetched.json'"),
         (("size = 3", 'size = 3\nsource = "../../../etc/passwd"'), "files.source must lie in the repository"),
         (("size = 3", 'size = 3\nsource = "/etc/passwd"'), "files.source must lie in the repository"),
