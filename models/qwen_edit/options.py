@@ -8,7 +8,6 @@ from typing import Any, Self
 
 from models.catalog import CardError, ModelCard
 from models.fields import filled
-from models.qwen_edit import schedule
 from models.qwen_edit.pictures import Areas
 
 POSITIONS = ("grid", "row")
@@ -31,7 +30,6 @@ class Options:
             raise ValueError(f"network.text_positions must be {' or '.join(POSITIONS)}, not {self.text_positions!r}")
         if min(self.areas.canvas, self.areas.glance) < 1:
             raise ValueError("network.areas must be pixels, at least one")
-        schedule.check(self.scheduler)
 
     @classmethod
     def of(cls, card: ModelCard) -> Self:
