@@ -39,8 +39,8 @@ def run_case(case: dict[str, Any], folder: Path, exact_savings: bool, dtype: tor
     scene, sampling = _scene(inputs, dtype), _sampling(case, conditioner)
     predict = conditioner.begin(scene, sampling)
     walks = (_leffa_walks if is_leffa else _catvton_walks)(case, folder, conditioner, scene, sampling)
-    start = walks[0].latents
-    walk = nearest(walks, predict(start, 0), expected["latents_after_first_step"])
+    start = next(iter(walks.values())).latents
+    walk = nearest(walks, predict(start, 0), expected["latents_after_first_step"], str(folder))
     first = walk.latents
     for step in range(1, len(sampling.schedule)):
         walk.step(predict(walk.latents, step))
@@ -82,8 +82,9 @@ def _scene(inputs: dict[str, Tensor], dtype: torch.dtype) -> Scene:
 def _sampling(case: dict[str, Any], conditioner: Conditioner) -> Sampling:
     sampling = case["sampling"]
     scale = sampling["guidance_scale"] if sampling.get("do_classifier_free_guidance", True) else 1.0
-    schedule = _schedule(case, conditioner, sampling.get("eta", 1.0))
-    return Sampling(schedule, scale, conditioner.rescale(scale))
+    # Leffa's scheduler knows no eta.
+    eta = sampling.get("eta", 1.0) if isinstance(conditioner, Concatenation) else 1.0
+    return Sampling(_schedule(case, conditioner, eta), scale, conditioner.rescale(scale))
 
 
 def _schedule(case: dict[str, Any], conditioner: Conditioner, eta: float) -> Schedule:
@@ -94,24 +95,32 @@ def _schedule(case: dict[str, Any], conditioner: Conditioner, eta: float) -> Sch
 
 def _catvton_walks(
     case: dict[str, Any], folder: Path, conditioner: Conditioner, scene: Scene, sampling: Sampling
-) -> list[Walk]:
+) -> dict[str, Walk]:
     """From the generator's first draw; with the case's eta, and with none."""
     shape = (len(scene.person), LATENT_CHANNELS, *conditioner.latent_size(*scene.mask.shape[2:]))
-    walks = []
-    for schedule in (sampling.schedule, _schedule(case, conditioner, 0.0)):
+    walks = {}
+    for noise, schedule in {
+        f"eta = {case['sampling'].get('eta', 1.0)}": sampling.schedule,
+        "eta = 0": _schedule(case, conditioner, 0.0),
+    }.items():
         draw = draws_of(case["sampling"]["generator_seed"])
-        walks.append(Walk.of(schedule, draw(shape), draw, CPU, conditioner.core.working_dtype))
+        walks[noise] = Walk.of(schedule, draw(shape), draw, CPU, conditioner.core.working_dtype)
     return walks
 
 
 def _leffa_walks(
     case: dict[str, Any], folder: Path, conditioner: Conditioner, scene: Scene, sampling: Sampling
-) -> list[Walk]:
+) -> dict[str, Walk]:
     """From the given start noise, whose generator the case does not name; with each of the possible later ones."""
     start = load_file(folder / "expected.safetensors")["noise"]
-    after = draws_after_networks(case, load_file(folder / "weights.safetensors"))
-    draws = (draws_of(case["sampling"]["generator_seed"]), after)
-    return [Walk.of(sampling.schedule, start, draw, CPU, conditioner.core.working_dtype) for draw in draws]
+    draws = {
+        f"noise from a generator of seed {case['sampling']['generator_seed']}": draws_of(
+            case["sampling"]["generator_seed"]
+        ),
+        "noise from torch's global generator": draws_after_networks(case, load_file(folder / "weights.safetensors")),
+    }
+    dtype = conditioner.core.working_dtype
+    return {noise: Walk.of(sampling.schedule, start, draw, CPU, dtype) for noise, draw in draws.items()}
 
 
 def _repainted(inputs: dict[str, Tensor], image: Tensor, heights: int) -> Tensor:

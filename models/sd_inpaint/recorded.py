@@ -1,15 +1,18 @@
 """The noise that went into a parity case, which is not always the noise that `case.json` names.
 
-In the four cases given, neither `eta` nor the generator reached the scheduler: CatVTON's latents are those of DDIM's
-default, eta = 0, to 1e-7, and Leffa's fresh noise is what torch's global generator gives after making the case's random
-networks. (The published code looks at the signature of the scheduler's `step` to decide what to hand on, so a wrapper
-that recorded the latents is the likely reason.) Both readings of a case are tried, and the nearer one to the expected
-first step is taken. That chooses the noise only: a wrong network or a wrong step is near to neither. For Leffa the
-seed's distance and the order of making were found from the given cases, whose weights they reproduce.
+In the four cases given, neither `eta` nor the generator reached the scheduler. The published code looks at the
+signature of the scheduler's `step` to decide what to hand on, so a wrapper that recorded the latents is the likely
+reason. CatVTON's latents are those of DDIM's default, eta = 0; Leffa's fresh noise came from torch's global generator,
+in the state in which making the case's random networks had left it. Made again, from the seed three before the
+generator's, these networks equal the case's weights to the bit, and the next draw is the first step's noise.
+
+Nothing in a case but its expected latents tells which noise it was made with. So its first step is taken with both, and
+the nearer one goes on. That chooses the noise only: a wrong network or a wrong step is near to neither.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,12 +25,20 @@ from models.sd_inpaint.architecture import LATENT_CHANNELS, make_vae
 SEEDS_BEFORE = 3
 """A case's networks, inputs, start noise and generator were seeded one after the other."""
 
+logger = logging.getLogger(__name__)
 
-def nearest(walks: list[Walk], noise: Tensor, expected: Tensor) -> Walk:
-    """The walk whose first step, given the network's `noise`, ends nearest to the `expected` latents."""
-    for walk in walks:
+
+def nearest(walks: Mapping[str, Walk], noise: Tensor, expected: Tensor, case: str) -> Walk:
+    """The walk whose first step, given the network's `noise`, ends nearest to the `expected` latents.
+
+    `walks`: by what their noise is, the one that `case.json` names first; when another is taken, a warning says so.
+    """
+    for walk in walks.values():
         walk.step(noise)
-    return min(walks, key=lambda walk: float((walk.latents - expected).norm()))
+    named, taken = next(iter(walks)), min(walks, key=lambda key: float((walks[key].latents - expected).norm()))
+    if taken != named:
+        logger.warning("%s: its latents were recorded with %s, not with %s as case.json says.", case, taken, named)
+    return walks[taken]
 
 
 def draws_of(seed: int) -> Draw:

@@ -2,58 +2,99 @@
 
 from __future__ import annotations
 
-import json
-import shutil
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from published.stable_diffusion import Recording, record_catvton, record_leffa
 
 from models.parity import compare
-from models.sd_inpaint.ancestral import Walk
-from models.sd_inpaint.parity import run_case
 from models.sd_inpaint.repaint import repainted
 
 CASES_FOLDER = Path(__file__).parents[3] / "shared" / "parity"
 CASES = ["catvton/small", "catvton/batch", "leffa/per_step", "leffa/reused"]
 
-pytestmark = [
-    pytest.mark.usefixtures("one_thread"),
-    pytest.mark.skipif(not CASES_FOLDER.is_dir(), reason=f"there are no parity cases in {CASES_FOLDER}"),
-]
+SHALLOW: dict[str, Any] = {
+    "in_channels": 9,
+    "out_channels": 4,
+    "layers_per_block": 1,
+    "block_out_channels": [16, 32],
+    "norm_num_groups": 8,
+    "cross_attention_dim": 16,
+    "attention_head_dim": 4,
+    "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
+    "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
+}
+DEEP = SHALLOW | {
+    "layers_per_block": 2,
+    "block_out_channels": [16, 16, 32, 32],
+    "attention_head_dim": [2, 4, 4, 8],
+    "down_block_types": [*["CrossAttnDownBlock2D"] * 3, "DownBlock2D"],
+    "up_block_types": ["UpBlock2D", *["CrossAttnUpBlock2D"] * 3],
+}
+TALL = (128, 64)  # latents that four levels halve evenly
 
 
+def settings(seed: int, steps: int, scale: float, **others: Any) -> dict[str, Any]:
+    return {"generator_seed": seed, "num_inference_steps": steps, "guidance_scale": scale, **others}
+
+
+def referring(seed: int, steps: int, scale: float, *, guided: bool = True, reuse: bool = False) -> dict[str, Any]:
+    return settings(seed, steps, scale, do_classifier_free_guidance=guided, reuse_garment_features=reuse)
+
+
+RECORDINGS = {
+    "catvton": ("catvton", Recording(SHALLOW, settings(7, 3, 2.5, eta=1.0))),
+    "catvton, deep": ("catvton", Recording(DEEP, settings(91, 2, 1.5, eta=1.0), size=TALL)),
+    "catvton, one step": ("catvton", Recording(SHALLOW, settings(8, 1, 2.0, eta=1.0), batch=2, size=(40, 72))),
+    "catvton, eta 0, unguided": ("catvton", Recording(SHALLOW, settings(9, 7, 1.0, eta=0.0), batch=3)),
+    "leffa": ("leffa", Recording(SHALLOW, referring(17, 3, 2.5))),
+    "leffa, deep": ("leffa", Recording(DEEP, referring(1001, 2, 2.5), size=TALL)),
+    "leffa, reused": ("leffa", Recording(SHALLOW, referring(18, 5, 1.5, reuse=True), batch=3)),
+    "leffa, one step": ("leffa", Recording(SHALLOW, referring(19, 1, 2.0), batch=2, size=(40, 72))),
+    "leffa, unguided": ("leffa", Recording(SHALLOW, referring(20, 4, 2.5, guided=False), batch=2)),
+    "leffa, scale 1": ("leffa", Recording(SHALLOW, referring(21, 3, 1.0))),
+}
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.mark.skipif(not CASES_FOLDER.is_dir(), reason=f"there are no parity cases in {CASES_FOLDER}")
 @pytest.mark.parametrize("name", CASES)
 def test_float64_agrees_as_well(name: str) -> None:
     agreements = list(compare(CASES_FOLDER / name, dtype=torch.float64))
     assert [each for each in agreements if not each.holds] == []
 
 
-@pytest.mark.parametrize("name", ["catvton/batch", "leffa/reused"])
-def test_a_case_whose_noise_is_the_one_it_names_is_read_so(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def made(folder: Path, name: str, *, as_named: bool) -> Path:
+    """A case of RECORDINGS, recorded by plain diffusers."""
+    family, recording = RECORDINGS[name]
+    record = record_leffa if family == "leffa" else record_catvton
+    record(folder, dataclasses.replace(recording, as_named=as_named))
+    return folder
+
+
+@pytest.mark.parametrize(("as_named", "exact_savings"), [(True, True), (False, False)])
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_plain_diffusers_gives_the_same_pictures(
+    name: str, as_named: bool, exact_savings: bool, tmp_path: Path
 ) -> None:
-    """The given ones were recorded with other noise (see `models.sd_inpaint.recorded`)."""
-    folder = tmp_path / "case"
-    folder.mkdir()
-    for file in (CASES_FOLDER / name).iterdir():
-        shutil.copyfile(file, folder / file.name)
-    case = json.loads((folder / "case.json").read_text())
-    given = load_file(folder / "expected.safetensors")
-    with monkeypatch.context() as patch:
-        patch.setattr("models.sd_inpaint.parity.nearest", as_named)
-        expected = run_case(case, folder, True, torch.float32)
-    assert not torch.allclose(expected["latents_final"], given["latents_final"])
-    save_file({key: tensor.contiguous() for key, tensor in expected.items()}, folder / "expected.safetensors")
-    assert [each for each in compare(folder) if not each.holds] == []
+    agreements = list(compare(made(tmp_path, name, as_named=as_named), exact_savings=exact_savings))
+    assert len(agreements) == 5
+    assert [each for each in agreements if not each.holds] == []
 
 
-def as_named(walks: list[Walk], noise: Tensor, expected: Tensor) -> Walk:
-    """With the noise that `case.json` names."""
-    walks[0].step(noise)
-    return walks[0]
+@pytest.mark.parametrize("name", ["catvton", "leffa"])
+def test_noise_that_the_case_does_not_name_is_told(name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folders = [tmp_path / "named", tmp_path / "other"]
+    for folder in folders:
+        folder.mkdir()
+        list(compare(made(folder, name, as_named=folder.name == "named")))
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert str(folders[1]) in caplog.text
+    assert "not with" in caplog.text
 
 
 def test_outside_the_blurred_mask_is_the_person_and_inside_it_the_result() -> None:
