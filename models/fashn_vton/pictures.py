@@ -65,16 +65,19 @@ class Preparation:
         return Prepared(inputs, person, garment.picture, fit, warnings)
 
     def _around_person(self, photograph: Image, mask: Mask | None) -> tuple[Box, Image, Pose | None]:
-        """A box of the photograph, what is in it, fitted, and the pose in that."""
+        """A box of the photograph, what is in it, fitted, and the pose in that, which is looked for again."""
         rows, columns = photograph.shape[:2]
         shown = self._fitted(photograph)
         pose = self._pose(shown)
-        in_photograph = pose and pose.moved(columns / shown.shape[1], rows / shown.shape[0])
+        if pose is None:
+            return Box(0, 0, columns, rows), shown, None
+        in_photograph = pose.moved(columns / shown.shape[1], rows / shown.shape[0])
         box = person_crop(in_photograph, rows, columns, self.width / self.height, mask)
         if box == Box(0, 0, columns, rows):
             return box, shown, pose
         shown = self._fitted(photograph[box.slices])
-        return box, shown, self._pose(shown)
+        across, down = shown.shape[1] / box.width, shown.shape[0] / box.height
+        return box, shown, self._pose(shown) or in_photograph.moved(across, down, -box.x0 * across, -box.y0 * down)
 
     def _garment(self, inputs: TryOnInputs) -> Garment:
         if self.garments is None:

@@ -94,6 +94,23 @@ def test_a_small_photograph_s_pose_is_looked_for_before_it_grows_and_keeps_its_g
     np.testing.assert_array_equal(prepared.person[2::3, 2::3, 3], grays[1::2, 1::2])
 
 
+def test_a_pose_that_is_not_found_again_in_the_crop_is_the_photograph_s() -> None:
+    seen = [standing(60, 40).moved(1, 1, 28, 18)]  # on 96x96
+
+    def once(image: Image) -> Pose | None:
+        return seen.pop() if seen else None
+
+    prepared = preparation(helpers=Helpers(pose=once))(inputs(person=picture(4, 192, 192)))
+    assert prepared.warnings == ()
+    source = prepared.fit.source
+    assert source.height < 180
+    scale = HEIGHT / source.height
+    rows = np.flatnonzero(prepared.person[..., 3].any(1))
+    face, ankles = (2 * (18 + y * 0.4) - source.y0 for y in (18, 126))
+    assert abs(rows[0] - scale * face) < 5
+    assert abs(rows[-1] - scale * ankles) < 5
+
+
 def test_photographs_of_other_shapes_lie_in_the_middle_on_black() -> None:
     prepared = preparation()(inputs(person=np.full((48, 72, 3), 90, np.uint8)))
     assert (prepared.person[24:72, :, :3] == 90).all()
