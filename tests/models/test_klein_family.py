@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import weakref
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from checkpoints.flux2_klein import PROMPTS, small_card
 from diffusers.models.autoencoders.autoencoder_kl_flux2 import AutoencoderKLFlux2
 from diffusers.models.transformers.transformer_flux2 import Flux2Transformer2DModel
+from listed import file_of
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -175,8 +175,7 @@ def test_a_renamed_key_is_named(tmp_path: Path, file: str, key: str | None) -> N
 
 def _with_file(card: ModelCard, path: str) -> ModelCard:
     """The card of a file that was written anew."""
-    data = card.path(path).read_bytes()
-    changed = WeightFile(path, len(data), hashlib.sha256(data).hexdigest())
+    changed = file_of(card.folder, card.path(path))
     return replace(card, files=tuple(changed if file.path == path else file for file in card.files))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +13,13 @@ from checkpoints.flux2_klein import small_card
 from diffusers import Flux2KleinPipeline
 from diffusers.pipelines.flux2.image_processor import Flux2ImageProcessor
 from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
+from listed import file_of
 from PIL import Image as Pillow
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models.base import Image, Loading, SamplingSettings, TryOnInputs
-from models.catalog import Lora, ModelCard, WeightFile
+from models.catalog import Lora, ModelCard
 from models.flux2_klein import pictures
 from models.flux2_klein.family import Flux2Klein
 from models.flux2_klein.networks import Networks
@@ -130,8 +130,7 @@ def test_a_lora_under_the_authors_names_equals_the_pipelines_adapter(tmp_path: P
     pytest.importorskip("peft", reason="the stock pipeline loads LoRAs with it")
     card = small_card(tmp_path)
     lora_under_the_authors_names(card, tmp_path / "lora.safetensors")
-    data = (tmp_path / "lora.safetensors").read_bytes()
-    file = WeightFile("lora.safetensors", len(data), hashlib.sha256(data).hexdigest())
+    file = file_of(tmp_path, tmp_path / "lora.safetensors")
     merged = replace(card, files=(*card.files, file), loras=(Lora(file.path),))
     job, settings = (
         TryOnInputs(noisy_picture(0, 96, 64), noisy_picture(1, 64, 64), "upper", 5),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from checkpoints.qwen_edit import file_of, small_card
+from checkpoints.qwen_edit import small_card
 from diffusers import (
     AutoencoderKLQwenImage,
     FlowMatchEulerDiscreteScheduler,
@@ -20,6 +20,7 @@ from diffusers import (
     QwenImageTransformer2DModel,
 )
 from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as published
+from listed import file_of
 from PIL import Image as Pillow
 from safetensors.torch import save_file
 from torch import Tensor

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from types import MappingProxyType
@@ -11,10 +10,11 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl_flux2 import AutoencoderKLFlux2
 from diffusers.models.transformers.transformer_flux2 import Flux2Transformer2DModel
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
+from listed import file_of
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import Qwen2TokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from models.catalog import Licence, ModelCard, WeightFile
+from models.catalog import Licence, ModelCard
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 TEMPLATE = (
@@ -44,7 +44,7 @@ def small_card(folder: Path, *, is_distilled: bool = True, seed: int = 0) -> Mod
         family="flux2_klein",
         description="Random weights in the published layout.",
         licence=Licence(code="Apache-2.0", weights="Apache-2.0", commercial="yes", reason="Random numbers."),
-        files=tuple(_file(folder, path) for path in sorted(folder.rglob("*")) if path.is_file()),
+        files=tuple(file_of(folder, path) for path in sorted(folder.rglob("*")) if path.is_file()),
         height=96,
         width=64,
         num_inference_steps=2,
@@ -116,8 +116,3 @@ def _index(is_distilled: bool) -> dict[str, object]:
         "transformer": ["diffusers", "Flux2Transformer2DModel"],
         "vae": ["diffusers", "AutoencoderKLFlux2"],
     }
-
-
-def _file(folder: Path, path: Path) -> WeightFile:
-    data = path.read_bytes()
-    return WeightFile(path.relative_to(folder).as_posix(), len(data), hashlib.sha256(data).hexdigest())

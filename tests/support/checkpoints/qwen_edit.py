@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from types import MappingProxyType
@@ -10,13 +9,14 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKLQwenImage, QwenImageTransformer2DModel
+from listed import file_of
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import nn
 from transformers import Qwen2_5_VLConfig
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLForConditionalGeneration
 
-from models.catalog import Licence, ModelCard, WeightFile
+from models.catalog import Licence, ModelCard
 from models.qwen_edit.reader import CHAT
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
@@ -223,9 +223,3 @@ def _draw(network: nn.Module) -> None:
     """So that gates and attention matter."""
     for parameter in network.parameters():
         nn.init.normal_(parameter, std=0.15) if parameter.ndim > 1 else nn.init.uniform_(parameter, 0.5, 1.5)
-
-
-def file_of(folder: Path, path: Path) -> WeightFile:
-    """A file of the checkpoint, as a card lists it."""
-    data = path.read_bytes()
-    return WeightFile(path.relative_to(folder).as_posix(), len(data), hashlib.sha256(data).hexdigest())
