@@ -8,7 +8,7 @@ import logging
 from pathlib import Path
 
 from models.catalog import CardError, ModelCard, WeightFile
-from models.files.records import read_json, read_records, write_json
+from models.files.records import Record, read_json, read_records, write_json
 
 MEMORY = ".checked.json"
 HASHED_AT_EVERY_START = 64 * 2**20  # bytes: up to here it takes less than a tenth of a second
@@ -38,7 +38,7 @@ def problem_at_a_glance(card: ModelCard, file: WeightFile) -> str:
         return f"{path} is missing"
     if wanted is None:
         return f"{path} was not fetched, and the card does not say its SHA-256"
-    if other := _other_origin(card, file):
+    if other := other_origin(card, file, read_records(card.folder).get(file.path)):
         return f"{path} is from {other}"
     if path.stat().st_size != wanted[0]:
         return f"{path} has {path.stat().st_size} bytes instead of {wanted[0]}"
@@ -53,9 +53,8 @@ def expectation(card: ModelCard, file: WeightFile) -> tuple[int, str] | None:
     return (record.size, record.sha256) if record else None
 
 
-def _other_origin(card: ModelCard, file: WeightFile) -> str:
+def other_origin(card: ModelCard, file: WeightFile, record: Record | None) -> str:
     """Where a file came from when the card now asks for another; a card that has its SHA-256 asks for nothing else."""
-    record = read_records(card.folder).get(file.path)
     if record is None or (file.sha256 and not file.is_converted):
         return ""
     repository, source, revision = card.origin(file)

@@ -9,6 +9,7 @@ from pathlib import Path
 from huggingface_hub import try_to_load_from_cache
 
 from models.catalog import ModelCard, WeightFile
+from models.files.checking import other_origin
 from models.files.hub import FetchError
 from models.files.placing import Arrival, check_space, partial_path, place, take
 from models.files.records import Record, read_records
@@ -57,6 +58,9 @@ def from_mirror(card: ModelCard, wanted: Sequence[WeightFile], folder: Path, say
             "ORGANISATION/NAME/PATH, and in a Hugging Face cache."
         )
     there = [(file, one) for file, one in found if one]
+    for file, one in there:
+        if other := other_origin(card, file, one.record):
+            raise FetchError(f"{one.path} is from {other}.")
     is_linked = card.folder.stat().st_dev == folder.stat().st_dev
     check_space(card, 0 if is_linked else sum(one.path.stat().st_size for _, one in there))
     for file, one in there:

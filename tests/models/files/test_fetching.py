@@ -93,6 +93,7 @@ def command(folder: Path, *words: str, **variables: str) -> subprocess.Popen[str
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in what a script runs with `&`
         env=kept | {"FITTING_ROOM_WEIGHTS": str(folder / "weights"), "HF_HOME": str(folder / "hf")} | variables,
     )
 

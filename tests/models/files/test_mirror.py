@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 from pathlib import Path
@@ -129,6 +130,14 @@ def test_a_damaged_weights_folder_is_refused(tmp_path: Path) -> None:
         fetch(card, mirror)
     assert not card.path("net.safetensors").exists()
     assert (mirror / "mine/net.safetensors").exists()
+
+
+def test_a_weights_folder_of_another_revision_is_refused(tmp_path: Path) -> None:
+    mirror = weights_folder(tmp_path / "mirror")
+    card = dataclasses.replace(card_in(tmp_path), revision="v2")
+    with pytest.raises(FetchError, match=r"is from acme/doll at main, the card asks for acme/doll at v2\."):
+        fetch(card, mirror)
+    assert read_records(card.folder) == {}
 
 
 def test_files_that_lie_in_place_already_are_only_written_down(tmp_path: Path) -> None:
