@@ -11,6 +11,7 @@ from models.preprocess.fitting import Box
 from models.preprocess.pose import Joint, Pose
 
 MARGIN = 0.25  # on each side, of the longer side of the box around the joints: room for hair, hat, shoes and clothes
+SMALLEST = 64  # pixels of a crop's side: in fewer there are no clothes to see
 LEAST_GAIN = 1.25  # how much larger the person must become, or the whole photograph is taken
 
 Extent = tuple[float, float, float, float]
@@ -27,7 +28,7 @@ def person_crop(pose: Pose | None, height: int, width: int, aspect: float, mask:
     if pose is None or not _has_trunk(pose):
         return whole
     x0, y0, x1, y1 = _joined(_around(pose, height), _white(mask))
-    wide, high = x1 - x0, y1 - y0
+    wide, high = max(x1 - x0, SMALLEST), max(y1 - y0, SMALLEST)
     wide, high = max(wide, high * aspect), max(high, wide / aspect)
     left, right = _span((x0 + x1) / 2, wide, width)
     top, bottom = _span((y0 + y1) / 2, high, height)

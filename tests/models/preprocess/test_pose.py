@@ -58,6 +58,12 @@ def test_the_whole_photograph_is_taken_when_the_person_fills_it_or_nobody_is_see
     assert person_crop(pose, 900, 600, 2 / 3) == Box(0, 0, 600, 900)
 
 
+def test_a_crop_of_somebody_far_away_is_never_tiny() -> None:
+    crop = person_crop(standing(15, 10).moved(1, 1, 400, 350), 1000, 1000, 2 / 3)
+    assert crop.width in (64, 65)
+    assert crop.height in (96, 97)
+
+
 @pytest.mark.parametrize(("height", "is_cropped"), [(680, False), (560, True)])
 def test_a_crop_that_would_hardly_show_the_person_larger_is_not_worth_it(height: int, is_cropped: bool) -> None:
     pose = standing(height, height * 2 // 3).moved(1, 1, 300 - height / 3, 450 - height / 2)
