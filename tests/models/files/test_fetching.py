@@ -167,6 +167,15 @@ def test_a_transfer_that_breaks_off_goes_on_from_there(
     assert len(MANY) <= hub.num_bytes_sent < len(MANY) + 1000 * len(cuts)
 
 
+def test_a_beginning_that_is_longer_than_the_file_is_thrown_away(hub: Hub, tmp_path: Path) -> None:
+    commit = hub.publish("acme/doll", FILES)
+    card = card_in(tmp_path)
+    (card.folder / ".partial").mkdir(parents=True)
+    (card.folder / ".partial" / f"{commit[:12]}-acme--doll-model.safetensors").write_bytes(MANY + b"more")
+    fetch(card)
+    assert card.path("model.safetensors").read_bytes() == MANY
+
+
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
 def test_after_a_kill_or_ctrl_c_only_the_rest_is_fetched(hub: Hub, tmp_path: Path, stop: signal.Signals) -> None:
     content = os.urandom(24_000_000)
