@@ -20,7 +20,6 @@ from models.sd_inpaint.checkpoint import Builder
 from models.sd_inpaint.concatenation import Concatenation
 from models.sd_inpaint.core import Core
 from models.sd_inpaint.counting import counted
-from models.sd_inpaint.memory import constants
 from models.sd_inpaint.options import Options
 from models.sd_inpaint.pictures import Preparation, Prepared, scene_of, to_images
 from models.sd_inpaint.reference import Reference
@@ -105,7 +104,7 @@ def _reference(builder: Builder, options: Options, loading: Loading) -> Referenc
     tensors = load_tensors(builder.card)
     networks = builder.leffa_networks(tensors, options.unet_config, options.vae_config, options.in_channels)
     core = _core(builder, networks.generator, networks.vae, loading)
-    return Reference(core, networks.reader, reuse=options.reuse_garment_features, constants=constants())
+    return Reference(core, networks.reader, reuse=options.reuse_garment_features)
 
 
 def _core(builder: Builder, unet: UNet, vae: Any, loading: Loading) -> Core:

@@ -15,13 +15,15 @@ from torch import Tensor
 from models.base import Image, Mask, TryOnInputs, UnusableInput
 from models.preprocess.agnostic import agnostic_mask
 from models.preprocess.digest import digest_of
-from models.preprocess.fitting import Fit, apply, cover, letterbox
+from models.preprocess.fitting import Fit, apply, letterbox
+from models.preprocess.garment import isolate_worn
 from models.preprocess.helpers import Helpers
 from models.preprocess.masks import MIDDLE
 from models.sd_inpaint.options import Options
+from models.sd_inpaint.placing import WHITE, placed
 from models.sd_inpaint.scene import Garment, Scene
 
-WHITE, BLACK = 255, 0
+BLACK = 0
 NO_DENSEPOSE = "Without a DensePose picture of the person, the garment may not follow the pose."
 
 
@@ -54,13 +56,14 @@ class Preparation:
             UnusableInput: there is no mask, and none can be made, or it leaves nothing to draw.
         """
         mask = self._mask(inputs)
-        person, fit = cover(inputs.person, self.height, self.width)
+        person, fit = placed(inputs.person, mask, self.height, self.width)
         drawn = _binary(self._laid(fit, mask), self.options.mask_blur)
         if not drawn.any():
-            raise UnusableInput("person", "What may be drawn lies outside the part of the photograph that is used.")
+            raise UnusableInput("person", "What may be drawn in the photograph is too small. Please use a larger mask.")
         known = _in_range(person)[None] * (1 - drawn)
-        densepose, warnings = self._densepose(inputs, fit)
-        garment = self._garment(inputs.garment)
+        densepose, not_posed = self._densepose(inputs, fit)
+        garment, not_cut_out = self._garment(inputs)
+        warnings = tuple(warning for warning in (not_posed, not_cut_out) if warning)
         return Prepared(replace(inputs, mask=mask), fit, known, drawn, garment, densepose, warnings)
 
     def _mask(self, inputs: TryOnInputs) -> Mask:
@@ -75,21 +78,24 @@ class Preparation:
             raise UnusableInput("person", "No clothes were found in the photograph. Please choose another photograph.")
         return mask
 
-    def _garment(self, picture: Image) -> Garment:
-        """Whole, on white."""
-        laid, _ = letterbox(picture, self.height, self.width, fill=WHITE)
-        return Garment(digest_of(laid), _in_range(laid)[None])
+    def _garment(self, inputs: TryOnInputs) -> tuple[Garment, str | None]:
+        """Whole, on white; cut out if somebody wears it, or a warning."""
+        laid, _ = letterbox(inputs.garment, self.height, self.width, fill=WHITE)
+        warning = None
+        if inputs.garment_is_worn:
+            laid, warning = isolate_worn(laid, inputs.category, self.helpers)
+        return Garment(digest_of(laid), _in_range(laid)[None]), warning
 
-    def _densepose(self, inputs: TryOnInputs, fit: Fit) -> tuple[Tensor | None, tuple[str, ...]]:
+    def _densepose(self, inputs: TryOnInputs, fit: Fit) -> tuple[Tensor | None, str | None]:
         """As the card's weights know it; black, as if nobody were in the picture, when the caller brings none."""
         if self.options.conditioning != "reference":
-            return None, ()
+            return None, None
         if inputs.densepose is None:
-            return torch.full((1, 3, self.height, self.width), -1.0), (NO_DENSEPOSE,)
+            return torch.full((1, 3, self.height, self.width), -1.0), NO_DENSEPOSE
         if inputs.densepose.shape != inputs.person.shape:
             raise UnusableInput("person", "The DensePose picture must be as large as the photograph.")
         laid = self._laid(fit, inputs.densepose)
-        return _in_range(laid[..., ::-1] if self.options.densepose == "colours" else laid)[None], ()
+        return _in_range(laid[..., ::-1] if self.options.densepose == "colours" else laid)[None], None
 
     def _laid(self, fit: Fit, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         return apply(fit, picture, height=self.height, width=self.width, fill=BLACK, nearest=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from models.sd_inpaint.architecture import LATENT_CHANNELS
 from models.sd_inpaint.attention import Attend, answered, attended, spread
+from models.sd_inpaint.memory import Film, Tensors
 from models.sd_inpaint.scene import Garment, Sampling, Scene
 
 if TYPE_CHECKING:
@@ -28,6 +31,10 @@ class Reading:
         on_device = timesteps.to(reference.core.device)
         self.embeddings = reference.core.unet.embedded(on_device)
         self._reader_embeddings = reference.reader.embedded(on_device)
+        self._reads = sorted({reference.read_at(sampling.schedule, step) for step in range(len(timesteps))})
+        self._garments = {garment.digest: garment for garment in scene.garments}
+        self._seen = {digest: self._film(garment) for digest, garment in self._garments.items()}
+        self._seen_of_nothing = self._film(Garment("nothing", scene.person[:1]))
         self._held: tuple[int, list[Any]] | None = None
         self._latents: dict[str, Tensor] = {}
 
@@ -45,18 +52,30 @@ class Reading:
 
     def _contexts(self, step: int) -> list[tuple[Tensor, Tensor]]:
         """Keys and values `[R, N, C]` of what was read, for each self-attention."""
-        at = self._timesteps[step], self._reader_embeddings[step, None]
-        garments = {garment.digest: garment for garment in self._scene.garments}
+        embedding, frame = self._reader_embeddings[step, None], self._reads.index(step)
         seen = {
-            digest: self._reference.garment_features(garment, partial(self._latents_of, garment), *at)
-            for digest, garment in garments.items()
+            digest: film.frame(frame, partial(self._read, partial(self._latents_of, self._garments[digest]), embedding))
+            for digest, film in self._seen.items()
         }
         features = zip(*[seen[garment.digest] for garment in self._scene.garments], strict=True)
         contexts = self._reference.contexts([torch.cat(rows) for rows in features])
         if self._sampling.is_guided:
-            nothing = self._reference.contexts(self._reference.no_features(self._scene.latent_size, *at))
+            of_nothing = self._seen_of_nothing.frame(frame, partial(self._read, self._no_latents, embedding))
+            nothing = self._reference.contexts(of_nothing)
             contexts = [torch.cat([spread(n, len(c)), c]) for n, c in zip(nothing, contexts, strict=True)]
         return list(zip(contexts[::2], contexts[1::2], strict=True))
+
+    def _film(self, garment: Garment) -> Film:
+        """Each garment is read by itself, as its latents are, so that a remembered one is that of any batch."""
+        core, timesteps = self._reference.core, tuple(self._timesteps[step] for step in self._reads)
+        return Film(core.garment_cache, core.garment_key("features", garment, timesteps), len(timesteps), core.device)
+
+    def _read(self, latents: Callable[[], Tensor], embedding: Tensor) -> Tensors:
+        return self._reference.read(latents(), embedding)
+
+    def _no_latents(self) -> Tensor:
+        core = self._reference.core
+        return torch.zeros(1, LATENT_CHANNELS, *self._scene.latent_size, dtype=core.dtype, device=core.device)
 
     def _all_features(self, step: int) -> list[Tensor]:
         """Tokens `[R, N, C]` before each self-attention, as the published code reads them: all rows, each time."""

@@ -6,40 +6,34 @@ self-attention join the keys and values of the same self-attention of the genera
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from models.base import GarmentCache
 from models.sd_inpaint.ancestral import Schedule
-from models.sd_inpaint.architecture import LATENT_CHANNELS
 from models.sd_inpaint.attention import spread
 from models.sd_inpaint.core import Core, Entrance, at_latent_size
-from models.sd_inpaint.memory import Tensors, remembered
+from models.sd_inpaint.memory import Tensors
 from models.sd_inpaint.reading import Reading
-from models.sd_inpaint.scene import Garment, Predict, Sampling, Scene
+from models.sd_inpaint.scene import Predict, Sampling, Scene
 from models.sd_inpaint.unet import UNet
 from models.sd_inpaint.vae import encoded
-
-Latents = Callable[[], Tensor]
 
 EXTRA_CHANNELS = 8
 """After the noise: mask, the latents of the masked person, DensePose."""
 
 
 class Reference:
-    """`reuse`: read the garment once, at the middle timestep, which is approximate. `constants`: where what is the same
-    in every picture is kept.
+    """`reuse`: read the garment once, at the middle timestep, which is approximate.
 
     `ends_clean`: as in `models.sd_inpaint.ancestral.Schedule`.
     """
 
     ends_clean = True
 
-    def __init__(self, core: Core, reader: UNet, *, reuse: bool = False, constants: GarmentCache | None = None) -> None:
-        self.core, self.reader = core, reader
-        self._reuse, self._constants = reuse, constants
+    def __init__(self, core: Core, reader: UNet, *, reuse: bool = False) -> None:
+        self.core, self.reader, self._reuse = core, reader, reuse
 
     def rescale(self, guidance_scale: float) -> float:
         """As in `models.sd_inpaint.ancestral.guided`; the published code takes the scale itself."""
@@ -72,17 +66,6 @@ class Reference:
     def read_at(self, schedule: Schedule, step: int) -> int:
         """The step at whose timestep the garment is read."""
         return len(schedule) // 2 if self._reuse else step
-
-    def garment_features(self, garment: Garment, latents: Latents, timestep: int, embedding: Tensor) -> Tensors:
-        """`read` of each garment by itself, as its `latents` are, so that a remembered one is that of any batch."""
-        key = self.core.garment_key("features", garment, timestep)
-        cache, device = self.core.garment_cache, self.core.device
-        return remembered(cache, key, device, lambda: self.read(latents(), embedding))
-
-    def no_features(self, size: tuple[int, int], timestep: int, embedding: Tensor) -> Tensors:
-        """`read` of no garment: latents of `size` that are 0."""
-        still = torch.zeros(1, LATENT_CHANNELS, *size, dtype=self.core.dtype, device=self.core.device)
-        return remembered(self._constants, (size, timestep), self.core.device, lambda: self.read(still, embedding))
 
     def read(self, latents: Tensor, embedding: Tensor) -> Tensors:
         """Tokens `[B, N, C]` before each self-attention."""

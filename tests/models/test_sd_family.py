@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 from checkpoints import leffa
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from inference.reuse import GarmentCache
+from inference.reuse import GarmentCache, num_bytes_of
 from models.base import Image, Loading, SamplingSettings, TryOnInputs, UnusableInput
 from models.card import Lora, ModelCard
+from models.preprocess.garment import NO_HELPERS
 from models.preprocess.helpers import Helpers
 from models.preprocess.parts import Part
 from models.sd_inpaint.counting import counted
@@ -50,7 +52,11 @@ def inputs(seed: int = 1, *, garment: int = 2, **others: Any) -> TryOnInputs:
 
 
 def picture(seed: int) -> Image:
-    return np.random.default_rng(seed).integers(0, 256, (H, W, 3), np.uint8)
+    return noise(H, W, seed)
+
+
+def noise(height: int, width: int, seed: int = 0) -> Image:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
 def loaded(card: ModelCard, **loading: Any) -> SdInpaint:
@@ -62,6 +68,10 @@ def latents(family: SdInpaint, *batch: TryOnInputs, settings: SamplingSettings =
     for _ in range(settings.num_inference_steps):
         family.step(state)
     return state.walk.latents
+
+
+def tensors_in(kept: Any) -> list[torch.Tensor]:
+    return [kept] if isinstance(kept, torch.Tensor) else [tensor for each in kept for tensor in tensors_in(each)]
 
 
 class Readings:
@@ -112,10 +122,10 @@ def test_reading_the_garment_once_is_another_picture_than_reading_it_each_time(l
 def test_each_garment_is_read_once_a_step_and_no_garment_once_for_all(
     leffa_card: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    readings, family = Readings(monkeypatch), loaded(leffa_card)
+    readings, family = Readings(monkeypatch), loaded(leffa_card, garment_cache=GarmentCache(2**30))
     latents(family, inputs(1), inputs(2), inputs(3, garment=4))
     assert readings.rows == 3 * (2 + 1), "two garments and none, in three steps"
-    latents(family, inputs(1))
+    latents(family, inputs(1, garment=5))
     assert readings.rows == 9 + 3
 
 
@@ -129,7 +139,77 @@ def test_a_remembered_garment_is_not_read_again_and_changes_no_bit(
     hit = latents(family, inputs(5), inputs(6, garment=7))
     assert readings.rows == 3, "the new garment alone"
     assert torch.equal(hit, latents(loaded(leffa_card), inputs(5), inputs(6, garment=7)))
-    assert all(tensor.device == CPU for kept in cache.values() for tensor in kept)
+    assert torch.equal(hit, latents(family, inputs(5), inputs(6, garment=7))), "all of it remembered"
+    assert readings.rows == 3 + 9
+    other = SamplingSettings(2, 2.5)
+    assert torch.equal(
+        latents(family, inputs(5), settings=other), latents(loaded(leffa_card), inputs(5), settings=other)
+    )
+
+
+def test_a_cache_too_small_for_a_garment_keeps_none_of_it_and_throws_nothing_out(leffa_card: ModelCard) -> None:
+    whole = GarmentCache(2**30)
+    expected = latents(loaded(leffa_card, garment_cache=whole), inputs(), settings=SamplingSettings(3, 1.0))
+    (film,) = [kept for kept in whole.values() if isinstance(kept[0], tuple)]
+    small = GarmentCache(num_bytes_of(film) - 1)
+    small["another"] = torch.zeros(8)
+    found = latents(loaded(leffa_card, garment_cache=small), inputs(), settings=SamplingSettings(3, 1.0))
+    assert torch.equal(found, expected)
+    assert "another" in small
+    assert not [kept for kept in small.values() if isinstance(kept, tuple) and isinstance(kept[0], tuple)]
+
+
+def test_garments_that_push_each_other_out_of_the_cache_change_no_bit(leffa_card: ModelCard) -> None:
+    whole = GarmentCache(2**30)
+    batch = [inputs(1), inputs(2, garment=3), inputs(4, garment=5)]
+    expected = latents(loaded(leffa_card, garment_cache=whole), *batch)
+    crowded = GarmentCache(whole.currsize // 2)
+    family = loaded(leffa_card, garment_cache=crowded)
+    for _ in range(2):
+        assert torch.equal(latents(family, *batch), expected)
+    assert all(tensor.device == CPU for tensor in tensors_in(tuple(crowded.values())))
+    films = [kept for kept in crowded.values() if isinstance(kept[0], tuple)]
+    assert films
+    assert {len(film) for film in films} == {3}, "whole ones"
+
+
+def test_a_walk_that_was_cut_short_is_gone_on_with(leffa_card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    family = loaded(leffa_card, garment_cache=GarmentCache(2**30))
+    state = family.begin([family.prepare(inputs())], SETTINGS)
+    family.step(state)
+    readings = Readings(monkeypatch)
+    found = latents(family, inputs())
+    assert readings.rows == 2 * 2, "the garment and none, in the two steps that are left"
+    assert torch.equal(found, latents(loaded(leffa_card), inputs()))
+
+
+READS = {"aten::_local_scalar_dense", "aten::item", "aten::is_nonzero", "aten::nonzero", "aten::equal"}
+
+
+class Reads(TorchDispatchMode):
+    """Counts the values that the host waits for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.num_reads = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.num_reads += func.name().partition(".")[0] in READS
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("exact_savings", [True, False])
+def test_a_step_never_waits_for_the_device(card: ModelCard, exact_savings: bool) -> None:
+    family = loaded(card, exact_savings=exact_savings, garment_cache=GarmentCache(2**30))
+    for _ in range(2):  # the garment is new, then remembered
+        state = family.begin([family.prepare(inputs(1)), family.prepare(inputs(2))], SETTINGS)
+        with Reads() as reads:
+            for _ in range(SETTINGS.num_inference_steps):
+                family.step(state)
+            assert reads.num_reads == 0
+            with torch.inference_mode():
+                state.walk.coefficients[0, 0].item()
+        assert reads.num_reads == 1, "the count itself works"
 
 
 def test_a_remembered_garment_is_that_of_its_canvas_and_precision(leffa_card: ModelCard) -> None:
@@ -178,12 +258,48 @@ def test_without_a_mask_the_helpers_make_one_or_the_job_is_refused(card: ModelCa
     assert mask[0, 0] == 0
 
 
-def test_a_mask_beside_the_canvas_is_refused(card: ModelCard) -> None:
-    wide = np.random.default_rng(0).integers(0, 256, (H, 4 * H, 3), np.uint8)
+@pytest.mark.parametrize(("first", "last"), [(0, 20), (200, 231), (140, 220), (30, 330), (0, 360)])
+@pytest.mark.parametrize("is_tall", [False, True])
+def test_all_of_a_mask_is_drawn_wherever_it_lies(card: ModelCard, first: int, last: int, is_tall: bool) -> None:
+    person, mask = noise(H, 4 * H), np.zeros((H, 4 * H), np.uint8)
+    mask[20:70, first:last] = 255
+    if is_tall:
+        person, mask = np.ascontiguousarray(person.transpose(1, 0, 2)), np.ascontiguousarray(mask.T)
+    sharp = dataclasses.replace(card, network=dict(card.network) | {"mask_blur": 0.0})
+    family = loaded(sharp)
+    prepared = family.prepare(inputs(person=person, mask=mask, densepose=person))
+    source = prepared.fit.source
+    assert mask[source.slices].sum() == mask.sum()
+    drawn = prepared.mask.bool()
+    assert drawn.any()
+    assert not prepared.person[drawn.expand(-1, 3, -1, -1)].any()
+    state = family.begin([prepared], SamplingSettings(1, 1.0))
+    family.step(state)
+    (result,) = family.finish(state)
+    assert np.array_equal(result[mask == 0], person[mask == 0])
+    inside = np.any(result != person, axis=2)[mask > 0]
+    assert inside.mean() > 0.8
+
+
+def test_a_photograph_whose_middle_holds_the_mask_is_cropped_around_it_as_published(card: ModelCard) -> None:
     mask = np.zeros((H, 4 * H), np.uint8)
-    mask[:, :20] = 255
-    with pytest.raises(UnusableInput, match="outside"):
-        loaded(card).prepare(inputs(person=wide, mask=mask, densepose=None))
+    mask[20:70, 160:200] = 255
+    prepared = loaded(card).prepare(inputs(person=noise(H, 4 * H), mask=mask, densepose=None))
+    assert abs(prepared.fit.source.x0 + prepared.fit.source.x1 - 4 * H) <= 1
+    assert prepared.fit.target == (0, 0, card.width, card.height)
+
+
+def test_a_garment_that_is_worn_is_cut_out_or_the_picture_carries_a_warning(card: ModelCard) -> None:
+    labels = np.full((card.height, card.width), Part.BACKGROUND, np.uint8)
+    labels[20:40, 10:30] = Part.TOP
+    flat = loaded(card).prepare(inputs())
+    worn = loaded(card, helpers=Helpers(parser=lambda image: labels)).prepare(inputs(garment_is_worn=True))
+    uncut = loaded(card).prepare(inputs(garment_is_worn=True))
+    assert torch.equal(worn.garment.picture[..., 20:40, 10:30], flat.garment.picture[..., 20:40, 10:30])
+    assert (worn.garment.picture[..., :20, :].abs() < 0.01).all(), "gray around it"
+    assert (flat.warnings, worn.warnings, uncut.warnings) == ((), (), (NO_HELPERS,))
+    assert torch.equal(uncut.garment.picture, flat.garment.picture)
+    assert worn.garment.digest != flat.garment.digest
 
 
 def test_a_blurred_mask_loses_its_specks(card: ModelCard) -> None:
@@ -232,7 +348,7 @@ def test_bfloat16_is_near_float32(card: ModelCard, monkeypatch: pytest.MonkeyPat
     narrow = latents(family, inputs(), settings=settings)
     assert narrow.dtype is torch.float32, "the latents between the steps"
     assert 0 < (narrow - wide).norm() < 0.05 * wide.norm()
-    assert {tensor.dtype for kept in cache.values() for tensor in kept} == {torch.bfloat16}
+    assert {tensor.dtype for tensor in tensors_in(tuple(cache.values()))} == {torch.bfloat16}
     state = family.begin([family.prepare(inputs())], settings)
     family.step(state)
     assert family.finish(state)[0].shape == (H, W, 3)
