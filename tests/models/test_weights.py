@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from models.catalog import ModelCard, WeightFile, load_card
+from models.catalog import Lora, ModelCard, WeightFile, load_card
 from models.weights import WeightsError, build_network, checked_file, load_tensors
 
 ROOT = Path(__file__).parents[2]
@@ -190,6 +190,18 @@ def test_a_view_that_was_cast_still_reads_as_before(tmp_path: Path) -> None:
         built = build_network(lambda: nn.Linear(300, 200), tensors, card, CPU, torch.float64)
         assert torch.equal(built.weight, wanted.weight.double())
     assert torch.equal(tensors["weight"], wanted.weight)
+
+
+def test_what_a_lora_made_of_a_view_is_still_there_after_a_cast(tmp_path: Path) -> None:
+    base = card_of(tmp_path, {"weight": torch.zeros(256, 256)})
+    (tmp_path / "loras").mkdir()
+    pair = {key.removeprefix("0."): value for key, value in lora_of(1, 256).items()}
+    file = dataclasses.replace(card_of(tmp_path / "loras", pair).files[0], path="loras/net.safetensors")
+    card = dataclasses.replace(base, files=(*base.files, file), loras=(Lora(file.path),))
+    tensors = load_tensors(card)
+    for _ in range(2):
+        built = build_network(lambda: nn.Linear(256, 256, bias=False), tensors, card, CPU, torch.float64)
+        assert torch.equal(built.weight, torch.full((256, 256), 16.0, dtype=torch.float64))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
