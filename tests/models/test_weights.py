@@ -193,15 +193,14 @@ def test_a_view_that_was_cast_still_reads_as_before(tmp_path: Path) -> None:
 
 
 def test_what_a_lora_made_of_a_view_is_still_there_after_a_cast(tmp_path: Path) -> None:
-    base = card_of(tmp_path, {"weight": torch.zeros(256, 256)})
+    base = card_of(tmp_path, {"0.weight": torch.zeros(256, 256)})
     (tmp_path / "loras").mkdir()
-    pair = {key.removeprefix("0."): value for key, value in lora_of(1, 256).items()}
-    file = dataclasses.replace(card_of(tmp_path / "loras", pair).files[0], path="loras/net.safetensors")
+    file = dataclasses.replace(card_of(tmp_path / "loras", lora_of(1, 256)).files[0], path="loras/net.safetensors")
     card = dataclasses.replace(base, files=(*base.files, file), loras=(Lora(file.path),))
     tensors = load_tensors(card)
     for _ in range(2):
-        built = build_network(lambda: nn.Linear(256, 256, bias=False), tensors, card, CPU, torch.float64)
-        assert torch.equal(built.weight, torch.full((256, 256), 16.0, dtype=torch.float64))
+        built = build_network(lambda: nn.Sequential(nn.Linear(256, 256, bias=False)), tensors, card, CPU, torch.float64)
+        assert torch.equal(built[0].weight, torch.full((256, 256), 16.0, dtype=torch.float64))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
