@@ -38,6 +38,9 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+MOST_LABELS = 256  # colours
+SUFFIXES = {"JPEG": "jpg", "PNG": "png"}
+
 TOO_MANY_PIXELS = f"This picture has more than {MEGAPIXELS} megapixels. Please upload a smaller version of it."
 DAMAGED = "This picture is damaged or incomplete. Please upload it again, or choose another."
 
@@ -49,9 +52,10 @@ _decoders = ThreadPoolExecutor(max_workers=2, thread_name_prefix="photos")
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A finished picture: JPEG or PNG bytes in sRGB without metadata, and its size in pixels."""
+    """A finished picture: JPEG or PNG bytes in sRGB without metadata, the suffix of such files, its size in pixels."""
 
     data: bytes
+    suffix: str
     width: int
     height: int
 
@@ -65,12 +69,16 @@ def person_photo(data: bytes) -> Photo:
     """The photograph of a person, upright and cropped to 4:5, as JPEG.
 
     At quality 95 without chroma subsampling: drawn figures keep crisp coloured edges, where 4:2:0 would smear them, and
-    a photograph takes a third of its PNG.
+    a photograph takes a third of its PNG. What has at most 256 colours is no photograph but a mask or a map of labels,
+    and is kept lossless, as PNG.
 
     Raises:
         BadPhoto: with a sentence that says what to do.
     """
-    return _encoded(_crop(_read(data)), "JPEG", quality=95, subsampling=0)
+    picture = _crop(_read(data))
+    if picture.getcolors(MOST_LABELS) is not None:
+        return _encoded(picture, "PNG")
+    return _encoded(picture, "JPEG", quality=95, subsampling=0)
 
 
 def garment_picture(data: bytes) -> Photo:
@@ -155,4 +163,4 @@ def _crop(image: Image.Image) -> Image.Image:
 def _encoded(image: Image.Image, kind: str, **options: int) -> Photo:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
-    return Photo(buffer.getvalue(), *image.size)
+    return Photo(buffer.getvalue(), SUFFIXES[kind], *image.size)

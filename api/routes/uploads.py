@@ -162,7 +162,7 @@ async def delete(file_id: str, shop: ShopDep, blobs: BlobsDep) -> Deleted:
 async def _keep(blobs: BlobStore, shop: str, read: Callable[[], bytes]) -> tuple[str, Photo]:
     """The id and the picture of what `read` gives; it is read when its turn comes, so few are in memory at a time."""
     photo = await in_background(lambda: person_photo(read()))
-    file_id = f"{PHOTOS}/{shop}/{secrets.token_hex(16)}.jpg"
+    file_id = f"{PHOTOS}/{shop}/{secrets.token_hex(16)}.{photo.suffix}"
     await blobs.put_async(file_id, photo.data)
     return file_id, photo
 

@@ -34,13 +34,15 @@ both = pytest.mark.parametrize("make", [person_photo, garment_picture])
 
 
 def scene(size: tuple[int, int] = SIZE) -> Image.Image:
-    """Red above left, green above right, blue below left, grey below right."""
+    """Red above left, green above right, blue below left, grey below right, and a photograph's many colours between."""
     image = Image.new("RGB", size, (128, 128, 128))
     draw = ImageDraw.Draw(image)
     width, height = size
     draw.rectangle((0, 0, width // 2, height // 2), fill=(220, 40, 30))
     draw.rectangle((width // 2, 0, width, height // 2), fill=(40, 180, 60))
     draw.rectangle((0, height // 2, width // 2, height), fill=(30, 60, 200))
+    for number in range(400):
+        draw.point((number % width, height // 2 + number // width), fill=(number % 256, number // 2, 77))
     return image
 
 
@@ -251,6 +253,16 @@ def test_large_pictures_are_scaled_and_garments_are_not_cropped() -> None:
     assert (garment.width, garment.height) == (1024, 2048)
     assert (person.width, person.height) == (1024, 1280)
     assert_is_scene(garment_picture(encode(scene((3000, 3000)).quantize(16), "PNG")))
+
+
+def test_a_map_of_labels_comes_through_unchanged() -> None:
+    labels = np.zeros((400, 320), np.uint8)
+    for label in range(25):
+        labels[label * 16 : (label + 1) * 16, label * 12 :] = label
+    photo = person_photo(encode(Image.fromarray(labels), "PNG"))
+    assert photo.suffix == "png"
+    assert np.array_equal(pixels(photo)[..., 0], labels)
+    assert person_photo(encode(scene(), "PNG")).suffix == "jpg"
 
 
 def test_drawn_edges_stay_crisp() -> None:
