@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from models.catalog import ModelCard
+from models.lora import merged
 from models.sd_inpaint.architecture import LATENT_CHANNELS, Config, cross_attention_shapes, make_unet, make_vae
 from models.sd_inpaint.attention_file import attention_tensors
 from models.sd_inpaint.doubling import double_in_one_step
 from models.sd_inpaint.unet import UNet
-from models.weights import WeightsError, build_network
+from models.weights import WeightsError, build_network, load_tensors
 
 Tensors = Mapping[str, Tensor]
 
@@ -49,11 +50,20 @@ class Builder:
         renamed = {_OLD_VAE_KEY.sub(_new_name, key): tensor for key, tensor in tensors.items()}
         return self._ready(build_network(lambda: make_vae(config), renamed, self.card, self.device, self.dtype))
 
-    def unet(self, tensors: Tensors, config: Config, in_channels: int) -> UNet:
-        """The weights of the skipped cross-attention are checked and dropped."""
-        kept = self._without_cross_attention(tensors, config)
-        network = build_network(lambda: make_unet(config, in_channels), kept, self.card, self.device, self.dtype)
-        return UNet(self._ready(network))
+    def tensors(self, folder: str = "") -> dict[str, Tensor]:
+        """Of the card's files below a folder, but for its LoRAs."""
+        loras = {lora.file for lora in self.card.loras}
+        files = tuple(file for file in self.card.files if file.path not in loras)
+        return load_tensors(replace(self.card, files=files, loras=()), folder)
+
+    def generator(self, tensors: Tensors, config: Config, in_channels: int) -> UNet:
+        """The UNet that denoises, with the card's LoRAs in the weights that it has: those of `attn2` fit nowhere."""
+        kept = merged(self.card, self._without_cross_attention(tensors, config), "unet/")
+        return self._unet(kept, config, in_channels)
+
+    def reader(self, tensors: Tensors, config: Config) -> UNet:
+        """The reference UNet."""
+        return self._unet(self._without_cross_attention(tensors, config), config, LATENT_CHANNELS)
 
     def catvton_unet(self, base: Tensors, attention: Tensors, config: Config, in_channels: int) -> UNet:
         """`base`: the inpainting UNet, whose self-attentions are replaced by those of CatVTON's file."""
@@ -63,7 +73,7 @@ class Builder:
         replaced = {key: shape for key, shape in shapes.items() if ".attn1." in key}
         if missing := sorted(replaced.keys() - base.keys()):
             raise WeightsError(f"The base UNet of {self.card.name} lacks {missing[0]}. {self.card.mending}")
-        return self.unet({**base, **attention_tensors(attention, replaced, self.card)}, config, in_channels)
+        return self.generator({**base, **attention_tensors(attention, replaced, self.card)}, config, in_channels)
 
     def leffa_networks(self, tensors: Tensors, unet: Config, vae: Config, in_channels: int) -> LeffaNetworks:
         """All from one file, each below its prefix."""
@@ -73,12 +83,17 @@ class Builder:
                 f"The weights of {self.card.name} do not fit its network: unexpected {stray[0]}. {self.card.mending}"
             )
         return LeffaNetworks(
-            generator=self.unet(parts["unet."], unet, in_channels),
-            reader=self.unet(parts["unet_encoder."], unet, LATENT_CHANNELS),
+            generator=self.generator(parts["unet."], unet, in_channels),
+            reader=self.reader(parts["unet_encoder."], unet),
             vae=self.vae(parts["vae."], vae),
         )
 
-    def _without_cross_attention(self, tensors: Tensors, config: Config) -> Tensors:
+    def _unet(self, tensors: Tensors, config: Config, in_channels: int) -> UNet:
+        network = build_network(lambda: make_unet(config, in_channels), tensors, self.card, self.device, self.dtype)
+        return UNet(self._ready(network))
+
+    def _without_cross_attention(self, tensors: Tensors, config: Config) -> dict[str, Tensor]:
+        """The weights of the skipped attentions are checked and dropped."""
         shapes = cross_attention_shapes(config)
         for key, shape in shapes.items():
             if key in tensors and tensors[key].shape != shape:

@@ -26,7 +26,7 @@ from models.sd_inpaint.reference import Reference
 from models.sd_inpaint.scene import Predict, Sampling
 from models.sd_inpaint.unet import UNet
 from models.sd_inpaint.vae import decoded
-from models.weights import load_tensors, precision_on
+from models.weights import precision_on
 
 
 @dataclass(slots=True)
@@ -94,15 +94,14 @@ class SdInpaint(TryOnFamily[Prepared, State]):
 
 def _concatenation(builder: Builder, options: Options, loading: Loading) -> Concatenation:
     """From CatVTON's attentions, the inpainting UNet they belong in, and a VAE, each in a folder of the card."""
-    base, attention, vae = (load_tensors(builder.card, folder) for folder in ("unet/", "attention/", "vae/"))
+    base, attention, vae = (builder.tensors(folder) for folder in ("unet/", "attention/", "vae/"))
     unet = builder.catvton_unet(base, attention, options.unet_config, options.in_channels)
     return Concatenation(_core(builder, unet, builder.vae(vae, options.vae_config), loading))
 
 
 def _reference(builder: Builder, options: Options, loading: Loading) -> Reference:
     """From Leffa's one file."""
-    tensors = load_tensors(builder.card)
-    networks = builder.leffa_networks(tensors, options.unet_config, options.vae_config, options.in_channels)
+    networks = builder.leffa_networks(builder.tensors(), options.unet_config, options.vae_config, options.in_channels)
     core = _core(builder, networks.generator, networks.vae, loading)
     return Reference(core, networks.reader, reuse=options.reuse_garment_features)
 

@@ -42,10 +42,8 @@ class Options:
     def of(cls, card: ModelCard) -> Self:
         """
         Raises:
-            WeightsError: the table does not fit the family, or the card has LoRAs.
+            WeightsError: the table does not fit the family.
         """
-        if card.loras:  # what they change most, cross-attention, is skipped here
-            raise WeightsError(f"{card.name} lists LoRAs, which this family does not take.")
         try:
             return cls(**card.network)
         except (TypeError, ValueError) as error:

@@ -145,11 +145,11 @@ def test_cross_attention_of_another_shape_is_refused_though_it_is_dropped(
     key = next(key for key in base if key.endswith("attn2.to_k.weight"))
     base[key] = base[key][:, :-1]
     with pytest.raises(WeightsError, match=r"attn2\.to_k\.weight"):
-        builder.unet(base, SMALL_UNET, 9)
+        builder.generator(base, SMALL_UNET, 9)
 
 
 def test_a_base_without_cross_attention_is_taken(builder: Builder, base: dict[str, Tensor]) -> None:
-    builder.unet({key: tensor for key, tensor in base.items() if ".attn2." not in key}, SMALL_UNET, 9)
+    builder.generator({key: tensor for key, tensor in base.items() if ".attn2." not in key}, SMALL_UNET, 9)
 
 
 def test_a_vae_with_the_keys_of_old_is_the_same(builder: Builder) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from checkpoints import leffa
+from checkpoints.stable_diffusion import written
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from inference.reuse import GarmentCache, num_bytes_of
@@ -321,9 +324,39 @@ def test_options_that_the_family_does_not_know_are_refused(card: ModelCard) -> N
         loaded(dataclasses.replace(card, network=dict(card.network) | {"conditioning": "telepathy"}))
 
 
-def test_loras_are_refused_not_passed_over(leffa_card: ModelCard) -> None:
-    with pytest.raises(WeightsError, match="LoRAs"):
-        loaded(dataclasses.replace(leffa_card, loras=(Lora(leffa_card.files[0].path),)))
+def with_lora(card: ModelCard, folder: Path, module: str) -> tuple[ModelCard, torch.Tensor]:
+    """The card with a LoRA for a layer of 16 x 16, and what it adds to the layer's weight."""
+    torch.manual_seed(3)
+    down, up = torch.randn(2, 16), torch.randn(16, 2)
+    path = f"loras/{module}.safetensors"
+    tensors = {f"unet.{module}.lora_A.weight": down, f"unet.{module}.lora_B.weight": up}
+    shutil.copytree(card.folder, folder, dirs_exist_ok=True)
+    file = written(tensors, folder, path)
+    loras = (Lora(path, scale=0.5),)
+    return dataclasses.replace(card, folder=folder, files=(*card.files, file), loras=loras), 0.5 * up @ down
+
+
+def test_a_lora_is_in_the_unet_that_denoises_after_all_its_weights_are_in_place(
+    card: ModelCard, tmp_path: Path
+) -> None:
+    module = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
+    changed, added = with_lora(card, tmp_path, module)
+    plain, with_it = (loaded(one)._conditioner.core.unet.network.get_submodule(module) for one in (card, changed))
+    torch.testing.assert_close(with_it.weight, plain.weight + added)
+    assert latents(loaded(changed), inputs()).isfinite().all()
+
+
+def test_a_lora_leaves_the_reference_unet_alone(leffa_card: ModelCard, tmp_path: Path) -> None:
+    changed, _ = with_lora(leffa_card, tmp_path, "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q")
+    readers = [loaded(one)._conditioner.reader.network.state_dict() for one in (leffa_card, changed)]  # type: ignore[union-attr]
+    assert all(torch.equal(readers[0][key], readers[1][key]) for key in readers[0])
+
+
+@pytest.mark.parametrize("attention", ["attn2.to_q", "attn1.to_x"])
+def test_a_lora_for_what_is_not_there_is_refused_by_name(card: ModelCard, tmp_path: Path, attention: str) -> None:
+    changed, _ = with_lora(card, tmp_path, f"down_blocks.0.attentions.0.transformer_blocks.0.{attention}")
+    with pytest.raises(WeightsError, match=attention.replace(".", r"\.")):
+        loaded(changed)
 
 
 def test_the_work_of_the_full_size_is_below_the_published_code_s() -> None:
