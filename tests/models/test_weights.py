@@ -75,7 +75,7 @@ def test_what_a_network_computes_itself_is_there_and_what_it_reads_is_the_checkp
     built = build_network(Rotary, load_tensors(card), card, CPU, torch.float64)
     torch.testing.assert_close(built.frequencies, 1 / torch.arange(1, 4))
     assert built.table[3].tolist() == [3, 3]
-    assert built.position.tolist() == [5, 6, 7]
+    assert (built.position.dtype, built.position.tolist()) == (torch.int64, [5, 6, 7])
     torch.testing.assert_close(built.scale.data, read["scale"].double())
     torch.testing.assert_close(built.mean, read["mean"].double())
 
