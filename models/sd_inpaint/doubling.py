@@ -20,7 +20,9 @@ class Doubling(nn.Module):
     def __init__(self, upsample: Any) -> None:
         super().__init__()
         self._upsample = upsample
-        self.kernel = nn.Parameter(summed(upsample.conv.weight), requires_grad=False)
+        weight = upsample.conv.weight
+        wide = summed(weight.to(torch.promote_types(weight.dtype, torch.float32)))
+        self.kernel = nn.Parameter(wide.to(weight.dtype), requires_grad=False)
 
     def forward(self, hidden: Tensor, output_size: tuple[int, int] | None = None) -> Tensor:
         """`[B, C, h, w]` -> `[B, C, 2 h, 2 w]`, or `output_size` where an odd size was halved before."""

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from models.catalog import ModelCard
 from models.sd_inpaint import concatenation, reference
-from models.sd_inpaint.architecture import LATENT_CHANNELS, UNET, VAE, Config
+from models.sd_inpaint.architecture import LATENT_CHANNELS, LATENT_SCALE, UNET, VAE, Config
 from models.weights import WeightsError
 
 CONDITIONERS = {"concatenation": concatenation.EXTRA_CHANNELS, "reference": reference.EXTRA_CHANNELS}
@@ -42,8 +42,10 @@ class Options:
     def of(cls, card: ModelCard) -> Self:
         """
         Raises:
-            WeightsError: the table does not fit the family.
+            WeightsError: the table or the size does not fit the family.
         """
+        if card.height % LATENT_SCALE or card.width % LATENT_SCALE:
+            raise WeightsError(f"Height and width of the card {card.name} must be multiples of {LATENT_SCALE}.")
         try:
             return cls(**card.network)
         except (TypeError, ValueError) as error:

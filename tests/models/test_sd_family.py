@@ -324,6 +324,11 @@ def test_options_that_the_family_does_not_know_are_refused(card: ModelCard) -> N
         loaded(dataclasses.replace(card, network=dict(card.network) | {"conditioning": "telepathy"}))
 
 
+def test_a_canvas_without_whole_latents_is_refused(card: ModelCard) -> None:
+    with pytest.raises(WeightsError, match="multiples of 8"):
+        loaded(dataclasses.replace(card, height=card.height + 4))
+
+
 def with_lora(card: ModelCard, folder: Path, module: str) -> tuple[ModelCard, torch.Tensor]:
     """The card with a LoRA for a layer of 16 x 16, and what it adds to the layer's weight."""
     torch.manual_seed(3)

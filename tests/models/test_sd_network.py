@@ -18,7 +18,7 @@ from models.sd_inpaint.ancestral import Schedule, Walk, guided, job_draws
 from models.sd_inpaint.architecture import UNET as PUBLISHED
 from models.sd_inpaint.architecture import make_unet
 from models.sd_inpaint.attention import attended
-from models.sd_inpaint.doubling import Doubling, double_in_one_step
+from models.sd_inpaint.doubling import Doubling, double_in_one_step, summed
 from models.sd_inpaint.unet import UNet
 
 CPU = torch.device("cpu")
@@ -108,6 +108,12 @@ def test_doubling_in_one_step_is_upsampling_and_its_convolution(size: tuple[int,
         torch.testing.assert_close(Doubling(upsample)(hidden), upsample(hidden), rtol=0, atol=1e-13)
         odd = (2 * size[0] - 1, 2 * size[1])
         torch.testing.assert_close(Doubling(upsample)(hidden, odd), upsample(hidden, odd), rtol=0, atol=0)
+
+
+def test_a_doubled_kernel_is_rounded_once() -> None:
+    upsample = Upsample2D(6, use_conv=True, out_channels=4).to(torch.bfloat16)
+    wide = summed(upsample.conv.weight.double())
+    assert torch.equal(Doubling(upsample).kernel, wide.to(torch.bfloat16))
 
 
 def ddim(num_steps: int) -> tuple[Any, dict[str, Any]]:
