@@ -20,7 +20,7 @@ from models.preprocess.garment import isolate_worn
 from models.preprocess.helpers import Helpers
 from models.preprocess.masks import MIDDLE
 from models.sd_inpaint.options import Options
-from models.sd_inpaint.placing import WHITE, placed
+from models.sd_inpaint.placing import WHITE, covering
 from models.sd_inpaint.scene import Garment, Scene
 
 BLACK = 0
@@ -56,7 +56,7 @@ class Preparation:
             UnusableInput: there is no mask, and none can be made, or it leaves nothing to draw.
         """
         mask = self._mask(inputs)
-        person, fit = placed(inputs.person, mask, self.height, self.width)
+        person, fit = self._person(inputs.person, mask)
         drawn = _binary(self._laid(fit, mask), self.options.mask_blur)
         if not drawn.any():
             raise UnusableInput("person", "What may be drawn in the photograph is too small. Please use a larger mask.")
@@ -77,6 +77,12 @@ class Preparation:
         if not mask.any():
             raise UnusableInput("person", "No clothes were found in the photograph. Please choose another photograph.")
         return mask
+
+    def _person(self, photograph: Image, mask: Mask) -> tuple[Image, Fit]:
+        """As published: covering CatVTON's canvas, or whole, on white, on Leffa's."""
+        if self.options.conditioning == "concatenation":
+            return covering(photograph, mask, self.height, self.width)
+        return letterbox(photograph, self.height, self.width, fill=WHITE)
 
     def _garment(self, inputs: TryOnInputs) -> tuple[Garment, str | None]:
         """Whole, on white; cut out if somebody wears it, or a warning."""

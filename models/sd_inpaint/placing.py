@@ -1,4 +1,4 @@
-"""Where a photograph lies on the canvas: around its middle, as published, but with all that may be drawn."""
+"""Where a photograph lies on CatVTON's canvas: around its middle, as published, but with all that may be drawn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from models.preprocess.fitting import Box, Fit, cover, letterbox
 WHITE = 255
 
 
-def placed(person: Image, mask: Mask, height: int, width: int) -> tuple[Image, Fit]:
+def covering(person: Image, mask: Mask, height: int, width: int) -> tuple[Image, Fit]:
     """The largest part of the photograph that has the canvas's shape, from its middle, if it holds the whole `mask`.
 
     Else it is moved to hold it; and where the mask is longer than that part, the part grows, and white fills up.
