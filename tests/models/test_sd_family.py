@@ -47,10 +47,15 @@ def leffa_card(tmp_path_factory: pytest.TempPathFactory) -> ModelCard:
     return leffa.small_card(tmp_path_factory.mktemp("leffa"))
 
 
-def inputs(seed: int = 1, *, garment: int = 2, **others: Any) -> TryOnInputs:
+def inputs(seed: int = 1, *, garment: int | Image = 2, **others: Any) -> TryOnInputs:
     mask = np.zeros((H, W), np.uint8)
     mask[20:70, 15:55] = 255
-    defaults = {"person": picture(seed), "garment": picture(garment), "mask": mask, "densepose": picture(9)}
+    defaults = {
+        "person": picture(seed),
+        "garment": picture(garment) if isinstance(garment, int) else garment,
+        "mask": mask,
+        "densepose": picture(9),
+    }
     return TryOnInputs(**{"category": "upper", "seed": seed, **defaults, **others})
 
 
@@ -176,6 +181,14 @@ def test_garments_that_push_each_other_out_of_the_cache_change_no_bit(leffa_card
     assert {len(film) for film in films} == {3}, "whole ones"
 
 
+def test_what_was_read_once_is_remembered_too(leffa_card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    once = dataclasses.replace(leffa_card, network=dict(leffa_card.network) | {"reuse_garment_features": True})
+    family, readings = loaded(once, garment_cache=GarmentCache(2**30)), Readings(monkeypatch)
+    found = latents(family, inputs())
+    assert torch.equal(latents(family, inputs()), found)
+    assert readings.rows == 2, "the garment and none, for both pictures"
+
+
 def test_a_walk_that_was_cut_short_is_gone_on_with(leffa_card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
     family = loaded(leffa_card, garment_cache=GarmentCache(2**30))
     state = family.begin([family.prepare(inputs())], SETTINGS)
@@ -296,6 +309,24 @@ def test_catvton_s_canvas_is_covered_and_leffa_s_shows_the_whole_photograph_as_p
     else:
         assert abs(fit.source.x0 + fit.source.x1 - 4 * H) <= 1
         assert fit.target == (0, 0, card.width, card.height)
+
+
+def test_a_garment_is_shown_whole_on_white(card: ModelCard) -> None:
+    shown = loaded(card).prepare(inputs(garment=noise(H, 4 * H, 3))).garment.picture[0]
+    rows = card.width // 4
+    top = (card.height - rows) // 2
+    assert (shown[:, :top] == 1).all()
+    assert (shown[:, top + rows :] == 1).all()
+    assert (shown[:, top : top + rows] != 1).any(0).all()
+
+
+def test_a_mask_of_everything_leaves_nothing_of_the_person(card: ModelCard) -> None:
+    family = loaded(card)
+    everything = np.full((H, W), 255, np.uint8)
+    one, another = (family.prepare(inputs(seed, mask=everything)) for seed in (1, 2))
+    drawn = one.mask.bool().expand(-1, 3, -1, -1)
+    assert torch.equal(one.person[drawn], another.person[drawn])
+    assert drawn[..., one.fit.target.slices[0], one.fit.target.slices[1]].all()
 
 
 def test_a_garment_that_is_worn_is_cut_out_or_the_picture_carries_a_warning(card: ModelCard) -> None:

@@ -41,8 +41,10 @@ def settings(seed: int, steps: int, scale: float, **others: Any) -> dict[str, An
     return {"generator_seed": seed, "num_inference_steps": steps, "guidance_scale": scale, **others}
 
 
-def referring(seed: int, steps: int, scale: float, *, guided: bool = True, reuse: bool = False) -> dict[str, Any]:
-    return settings(seed, steps, scale, do_classifier_free_guidance=guided, reuse_garment_features=reuse)
+def referring(
+    seed: int, steps: int, scale: float, *, guided: bool = True, reuse: bool = False, **others: Any
+) -> dict[str, Any]:
+    return settings(seed, steps, scale, do_classifier_free_guidance=guided, reuse_garment_features=reuse, **others)
 
 
 RECORDINGS = {
@@ -55,6 +57,7 @@ RECORDINGS = {
     "leffa, reused": ("leffa", Recording(SHALLOW, referring(18, 5, 1.5, reuse=True), batch=3)),
     "leffa, one step": ("leffa", Recording(SHALLOW, referring(19, 1, 2.0), batch=2, size=(40, 72))),
     "leffa, unguided": ("leffa", Recording(SHALLOW, referring(20, 4, 2.5, guided=False), batch=2)),
+    "leffa, whose scheduler knows no eta": ("leffa", Recording(SHALLOW, referring(22, 2, 2.5, eta=0.0))),
     "leffa, scale 1": ("leffa", Recording(SHALLOW, referring(21, 3, 1.0))),
 }
 
