@@ -29,8 +29,8 @@ SHARED = (
 REFERENCE = (
     "The generator's self-attention has queries for its own tokens only, not for the garment's.",
     "The reference UNet stops at the last tokens that the generator attends to.",
-    "What the reference UNet sees of no garment, for the unconditional half, is the same in every picture. It is not in "
-    "this count: {nothing:.3g} TFLOP for these steps, once, and again whenever the garment cache had no room for it.",
+    "What the reference UNet sees of no garment, for the unconditional half, is the same in every picture. It is not "
+    "in this count: {nothing:.3g} TFLOP for these steps, once, and again when the garment cache had no room for it.",
     "Both halves of the guidance are computed as one until they see the garment or none.",
 )
 
