@@ -12,7 +12,7 @@ from inference.blobs import StorageError
 from inference.redis_server import RedisServerError
 from inference.supervisor import SupervisorError
 from models.catalog import CardError
-from scripts.commands import api, doctor, evaluate, fetch, flops, models, parity, serve, tryon, worker
+from scripts.commands import api, bench, doctor, evaluate, fetch, flops, models, parity, serve, tryon, worker
 from scripts.service import ServiceError
 
 SENTENCES = (InvalidSettings, RedisServerError, StorageError, CardError, EngineError, SupervisorError, ServiceError)
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 for command in (serve, api, worker, tryon, evaluate, models, fetch, flops, parity, doctor):
     app.command(name=command.__name__.rsplit(".", 1)[1])(command.run)
+app.add_typer(bench.app)
 
 
 def main() -> None:
