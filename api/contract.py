@@ -7,10 +7,20 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from inference.jobs import Category, ErrorCode, Status
+from models.exactness import MOST_STEPS, Approximations, Exactness
 
 if TYPE_CHECKING:
     from inference.jobs import Generation
@@ -55,6 +65,40 @@ class CreditsReply(Reply):
     allowed: bool = Field(description="Whether this shop may generate now. The definitive answer is fitting-room's.")
 
 
+class ApproximationsBody(Model):
+    """By which other function the picture may be made: cheaper, and another picture. Absent ones are the model's."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    num_inference_steps: int | None = Field(
+        None, ge=1, le=MOST_STEPS, description="Denoising steps, at most the model's own number."
+    )
+    guidance_interval: list[float] | None = Field(
+        None,
+        min_length=2,
+        max_length=2,
+        description="Two rising shares of the schedule, from 0 to 1: only steps whose middle lies between are guided.",
+        json_schema_extra={"items": {"type": "number", "minimum": 0, "maximum": 1}, "example": [0.2, 0.8]},
+    )
+    garment_reuse_steps: int | None = Field(
+        None,
+        ge=1,
+        le=MOST_STEPS,
+        description="For so many steps, the garment's keys and values are those of the first of them.",
+    )
+
+    @field_validator("guidance_interval")
+    @classmethod
+    def _rises(cls, interval: list[float] | None) -> list[float] | None:
+        if interval is not None and not 0 <= interval[0] < interval[1] <= 1:
+            raise ValueError("must be two rising shares, from 0 to 1")
+        return interval
+
+    @property
+    def chosen(self) -> Approximations:
+        return Approximations.of(self.model_dump(exclude_none=True))
+
+
 class TryOn(Model):
     """What to make: this person in this product."""
 
@@ -82,6 +126,18 @@ class TryOn(Model):
         description="The `fileId` of a finished upload of the photograph's size: DensePose's segmentation, in the "
         "colours that the model was trained on. Only some models use it.",
     )
+    strict: StrictBool = Field(
+        False, description="Make the picture by nothing approximate, or fail with the code `NOT_OFFERED`."
+    )
+    approximations: ApproximationsBody | None = Field(
+        None, description="Make the picture cheaper by something approximate; not together with `strict`."
+    )
+
+    @model_validator(mode="after")
+    def _is_of_one_mind(self) -> Self:
+        if self.strict and self.approximations is not None:
+            raise ValueError("can't be strict and ask for approximations: send one of them")
+        return self
 
 
 class BlockCode(StrEnum):
@@ -105,6 +161,15 @@ class TryOnReply(Reply):
     code: BlockCode | None = Field(None, description="Present only when the generation was blocked.")
 
 
+class OptimisationReply(Reply):
+    name: str
+    exactness: Exactness = Field(
+        description="`exact`: the same function, up to the order of sums; `near`: the same in other kernels or at "
+        "another precision; `approximate`: another function."
+    )
+    error: float | None = Field(None, description="What it was measured to change, relative to without.")
+
+
 class GenerationReply(Reply):
     model_config = ConfigDict(
         json_schema_extra={
@@ -123,6 +188,9 @@ class GenerationReply(Reply):
     result_image_key: str | None = Field(None, description="When COMPLETED.")
     result_image_url: str | None = Field(None, description="When COMPLETED: signed, expires, new on each poll.")
     warnings: list[str] | None = Field(None, description="What the viewer should know of the picture, if anything.")
+    optimisations: list[OptimisationReply] | None = Field(
+        None, description="When COMPLETED: what made the picture cheaper than the published computation."
+    )
     error_message: str | None = Field(None, description="When FAILED: a sentence for the shopper.")
     error_code: ErrorCode | None = Field(None, description="When FAILED: for programs.")
     progress: float = Field(ge=0, le=1)
@@ -138,6 +206,7 @@ class GenerationReply(Reply):
             result_image_key=generation.result_key,
             result_image_url=result_url,
             warnings=list(generation.warnings) or None,
+            optimisations=[OptimisationReply(**one.as_dict()) for one in generation.optimisations] or None,
             error_message=generation.error_message,
             error_code=generation.error_code,
             progress=generation.progress,

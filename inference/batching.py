@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from inference.jobs import GenerationError
+from models.exactness import NONE, Approximations, Optimisation
 
 if TYPE_CHECKING:
     from models.base import Image, TryOnInputs
@@ -14,19 +15,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Pictures to make together; settings that are None are left to the model card."""
+    """Pictures to make together; settings that are None are left to the model card.
+
+    `strict`: nothing approximate may make them, of the card's neither.
+    """
 
     inputs: Sequence[TryOnInputs]
     num_inference_steps: int | None
     guidance_scale: float | None
+    approximations: Approximations = NONE
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A finished picture, and what its viewer should know about it, in sentences."""
+    """A finished picture, what its viewer should know about it, in sentences, and what made it cheaper."""
 
     image: Image
     warnings: tuple[str, ...] = ()
+    optimisations: tuple[Optimisation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,10 @@ import torch
 
 from inference.batching import Batch, BatchPolicy, DeviceLostError, EngineError, Picture
 from inference.jobs import ErrorCode, GenerationError
-from models.base import GarmentCache, Loading, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
+from inference.terms import check_card, check_offered, fewer_steps, settings_of
+from models.base import GarmentCache, Loading, TryOnFamily, TryOnInputs, UnusableInput
 from models.catalog import FAMILIES, ModelCard
+from models.exactness import Optimisation
 from models.preprocess.helpers import Helpers
 
 GREY, WHITE = 128, 255
@@ -37,6 +39,7 @@ class Engine:
 
     Raises:
         EngineError: there is no such device.
+        models.catalog.CardError: it is strict and run with something approximate, or asks for what there is not.
         models.weights.WeightsError: the checkpoint is not whole; the message names the command.
     """
 
@@ -47,11 +50,12 @@ class Engine:
             raise EngineError(f"There is no CUDA device for {device_name!r}: use --device cpu, or mend the driver.")
         # More than one at a time gains a CPU nothing, and makes each shopper wait for the others.
         self.policy = BatchPolicy() if self._device.type == "cuda" else BatchPolicy(max_jobs=1, window_s=0.0)
-        self._settings = SamplingSettings(card.num_inference_steps, card.guidance_scale)
+        self._card = card
         self._family = family_of(card).load(
             card, self._device, Loading(Helpers.load(card, self._device), garment_cache)
         )
         self._categories = self._family.categories & set(card.categories)
+        check_card(card, self._family.approximations, self._making(Batch([], None, None)))
         self._warm_up(card)
         logger.info("%s is ready on %s after %.1f s", card.name, self._device, time.monotonic() - started_at)
 
@@ -64,7 +68,7 @@ class Engine:
         mask = np.full((card.height, card.width), WHITE, np.uint8)
         inputs = TryOnInputs(grey, grey, card.categories[0], seed=0, mask=mask, densepose=grey)
         batch = Batch([inputs], num_inference_steps=WARM_UP_STEPS, guidance_scale=None)
-        for _, outcome in self.generate(batch, lambda fraction: None, lambda index: False):
+        for _, outcome in self._generate(batch, lambda fraction: None, lambda index: False):
             if isinstance(outcome, GenerationError):
                 logger.info("no warm-up: the family wants a real picture")
 
@@ -79,6 +83,16 @@ class Engine:
         Raises:
             DeviceLostError: the device needs a new process.
         """
+        try:
+            check_offered(batch, self._card, self._family.approximations, self._making(batch))
+        except GenerationError as error:
+            yield from ((index, error) for index in range(len(batch.inputs)))
+        else:
+            yield from self._generate(batch, on_progress, stopped)
+
+    def _generate(
+        self, batch: Batch, on_progress: Callable[[float], None], stopped: Callable[[int], bool]
+    ) -> Iterator[tuple[int, Picture | GenerationError]]:
         prepared: dict[int, Any] = {}
         for index, inputs in enumerate(batch.inputs):
             outcome = self._prepare(inputs)
@@ -89,7 +103,7 @@ class Engine:
         if not prepared:
             return
 
-        settings, running, pace = self._settings_of(batch), list(prepared), Pace(self._device)
+        settings, running, pace = settings_of(batch, self._card), list(prepared), Pace(self._device)
         with self._on_device():
             state = self._family.begin(list(prepared.values()), settings)
         for step in range(settings.num_inference_steps):
@@ -104,8 +118,14 @@ class Engine:
                 return
         with self._on_device():
             images = dict(zip(prepared, self._family.finish(state), strict=True))
+        making = self._making(batch)
         for index in running:
-            yield index, Picture(images[index], self._family.warnings(prepared[index]))
+            yield index, Picture(images[index], self._family.warnings(prepared[index]), making)
+
+    def _making(self, batch: Batch) -> tuple[Optimisation, ...]:
+        """What makes the pictures of a batch cheaper."""
+        settings = settings_of(batch, self._card)
+        return self._family.optimisations(settings) + fewer_steps(settings, self._card)
 
     def _prepare(self, inputs: TryOnInputs) -> Any:
         if inputs.category not in self._categories:
@@ -118,13 +138,6 @@ class Engine:
                 return self._family.prepare(inputs)
         except UnusableInput as error:
             return GenerationError(CODES[error.which], error.sentence)
-
-    def _settings_of(self, batch: Batch) -> SamplingSettings:
-        num_steps, guidance = batch.num_inference_steps, batch.guidance_scale
-        return SamplingSettings(
-            num_inference_steps=self._settings.num_inference_steps if num_steps is None else num_steps,
-            guidance_scale=self._settings.guidance_scale if guidance is None else guidance,
-        )
 
     @contextlib.contextmanager
     def _on_device(self) -> Iterator[None]:

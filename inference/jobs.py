@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Literal, get_args
 
+from models.exactness import NONE, Approximations, Optimisation
+
 Category = Literal["upper", "lower", "overall"]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
@@ -30,6 +32,7 @@ class ErrorCode(StrEnum):
 
     PHOTO_UNUSABLE = "PHOTO_UNUSABLE"
     GARMENT_UNUSABLE = "GARMENT_UNUSABLE"
+    NOT_OFFERED = "NOT_OFFERED"
     CANCELLED = "CANCELLED"
     WORKER_LOST = "WORKER_LOST"
     INTERNAL = "INTERNAL"
@@ -51,9 +54,12 @@ class BatchKey:
     card: str
     num_inference_steps: int | None
     guidance_scale: float | None
+    approximations: Approximations = NONE
+    strict: bool = False
 
     def __str__(self) -> str:
-        return f"{self.card}/{self.num_inference_steps}/{self.guidance_scale}"
+        how = "strict" if self.strict else str(self.approximations)
+        return f"{self.card}/{self.num_inference_steps}/{self.guidance_scale}/{how}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,8 @@ class GenerationRequest:
     densepose_key: str | None = None
     garment_is_worn: bool = False  # somebody wears it in its picture
     webhook: bool = False  # whether its shop is to be told how it ended
+    approximations: Approximations = NONE
+    strict: bool = False  # nothing approximate may make it
 
     def __post_init__(self) -> None:
         if self.category not in CATEGORIES:
@@ -81,14 +89,16 @@ class GenerationRequest:
 
     @property
     def batch_key(self) -> BatchKey:
-        return BatchKey(self.card, self.num_inference_steps, self.guidance_scale)
+        return BatchKey(self.card, self.num_inference_steps, self.guidance_scale, self.approximations, self.strict)
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"))
+        told = asdict(self) | {"approximations": self.approximations.as_dict()}
+        return json.dumps(told, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> GenerationRequest:
-        return cls(**json.loads(text))
+        told = json.loads(text)
+        return cls(**told | {"approximations": Approximations.of(told.get("approximations", {}))})
 
 
 def new_generation_id() -> str:
@@ -145,5 +155,6 @@ class Generation:
     queue_position: int | None = None  # 0 is next; None when not waiting
     result_key: str | None = None
     warnings: tuple[str, ...] = ()  # of a COMPLETED one, in sentences
+    optimisations: tuple[Optimisation, ...] = ()  # that made a COMPLETED one
     error_code: ErrorCode | None = None
     error_message: str | None = None

@@ -18,6 +18,7 @@ from rq.results import Result
 from inference.jobs import ErrorCode, GenerationRequest
 from inference.records import UNCONNECTED
 from inference.scripts import source
+from models.exactness import Optimisation
 
 REACH = 64  # how far behind the head a batch looks for company
 RETURN, FAILURE = Result.Type.SUCCESSFUL, Result.Type.FAILED
@@ -49,6 +50,7 @@ class Ending:
 
     result_key: str | None = None
     warnings: tuple[str, ...] = ()
+    optimisations: tuple[Optimisation, ...] = ()
     error_code: ErrorCode | None = None
     error_message: str = ""
     details: str = ""
@@ -102,6 +104,7 @@ class Leases:
             progress="1" if ending.error_code is None else None,
             result_key=ending.result_key,
             warnings=json.dumps(ending.warnings) if ending.warnings else None,
+            optimisations=json.dumps([one.as_dict() for one in ending.optimisations]) if ending.optimisations else None,
             error_code=ending.error_code,
             error_message=ending.error_message or None,
         )

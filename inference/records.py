@@ -10,6 +10,7 @@ from rq import Retry
 from rq.job import Job, JobStatus
 
 from inference.jobs import ErrorCode, Generation, GenerationRequest, Status
+from models.exactness import Optimisation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +71,7 @@ def generation(generation_id: str, snapshot: Sequence[bytes | int | None]) -> Ge
     error: tuple[ErrorCode | None, str | None] = (None, None)
     if status is Status.FAILED:
         error = (ErrorCode(error_code), error_message) if error_code else UNEXPLAINED[state]
-    position, warnings = snapshot[8:10]
+    position, warnings, optimisations = snapshot[8:11]
     return Generation(
         generation_id=generation_id,
         shop=shop or "",
@@ -80,7 +81,12 @@ def generation(generation_id: str, snapshot: Sequence[bytes | int | None]) -> Ge
         progress=1.0 if status is Status.COMPLETED else float(progress or 0),
         queue_position=position if isinstance(position, int) else None,
         result_key=result_key if status is Status.COMPLETED else None,
-        warnings=tuple(json.loads(warnings)) if isinstance(warnings, bytes) else (),
+        warnings=tuple(_listed(warnings)),
+        optimisations=tuple(map(Optimisation.of, _listed(optimisations))),
         error_code=error[0],
         error_message=error[1],
     )
+
+
+def _listed(field: bytes | int | None) -> list[Any]:
+    return list(json.loads(field)) if isinstance(field, bytes) else []

@@ -113,7 +113,13 @@ class Runner:
         batch_claims = [claim for claim, _ in read]
         request = batch_claims[0].request
         assert request is not None
-        batch = Batch([inputs for _, inputs in read], request.num_inference_steps, request.guidance_scale)
+        batch = Batch(
+            [inputs for _, inputs in read],
+            request.num_inference_steps,
+            request.guidance_scale,
+            request.approximations,
+            request.strict,
+        )
         outcomes = self._generator.generate(
             batch,
             lambda fraction: self._pulse.progress(batch_claims, fraction),
@@ -172,7 +178,7 @@ class Runner:
         except Exception as error:
             self._fail(claim, error)
         else:
-            self._end(claim, Ending(result_key=key, warnings=picture.warnings))
+            self._end(claim, Ending(key, picture.warnings, picture.optimisations))
 
     def _fail(self, claim: Claim, error: Exception) -> None:
         details = "".join(traceback.format_exception(error))

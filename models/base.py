@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from models.exactness import NONE, Approximations, Optimisation
+
 if TYPE_CHECKING:
     import torch
 
@@ -60,10 +62,14 @@ class TryOnInputs:
 
 @dataclass(frozen=True, slots=True)
 class SamplingSettings:
-    """`num_inference_steps` >= 1; `guidance_scale` >= 0 (families without guidance ignore it)."""
+    """`num_inference_steps` >= 1; `guidance_scale` >= 0 (families without guidance ignore it).
+
+    Of `approximations`, the steps are in `num_inference_steps` already; what is None is off.
+    """
 
     num_inference_steps: int
     guidance_scale: float
+    approximations: Approximations = NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,8 @@ class TryOnFamily(ABC, Generic[PreparedT, StateT]):
     """A network family, loaded once on one device."""
 
     categories: ClassVar[frozenset[str]]
+    approximations: ClassVar[frozenset[str]] = frozenset()
+    """The names of those in `models.exactness.Approximations` that it honours."""
 
     @classmethod
     @abstractmethod
@@ -112,6 +120,10 @@ class TryOnFamily(ABC, Generic[PreparedT, StateT]):
 
     def warnings(self, prepared: PreparedT) -> tuple[str, ...]:
         """What the caller should know about this picture, in sentences."""
+        return ()
+
+    def optimisations(self, settings: SamplingSettings) -> tuple[Optimisation, ...]:
+        """What makes pictures of these settings cheaper than by the published code, but for fewer steps."""
         return ()
 
     @abstractmethod

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
+from models.exactness import NONE, Approximations
 from models.licence import Licence
 from models.registry import FAMILIES, HELPERS
 
@@ -85,6 +86,8 @@ class ModelCard:
     loras: tuple[Lora, ...] = ()
     network: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # the family's own table
     prompts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # category -> prompt
+    approximations: Approximations = NONE  # that are on unless a request says otherwise
+    strict: bool = False  # refuse whatever is approximate
     helpers: tuple[ModelCard, ...] = ()
     optional_helpers: tuple[ModelCard, ...] = ()  # those whose licence is accepted, fetched or not
     left_out_helpers: tuple[ModelCard, ...] = ()  # the other optional ones
@@ -107,6 +110,10 @@ class ModelCard:
         for repository in {self.repository, *(file.repository for file in self.files)} - {""}:
             if not REPOSITORY.fullmatch(repository):
                 raise ValueError(f"repository must be organisation/name, not {repository!r}")
+        if self.strict and self.approximations.asked:
+            raise ValueError("strict refuses approximations: take the table or strict out")
+        if (self.approximations.num_inference_steps or 0) > self.num_inference_steps:
+            raise ValueError(f"approximations.num_inference_steps must be at most {self.num_inference_steps}")
         if not self.is_helper and not (self.categories and min(self.height, self.width, self.num_inference_steps) > 0):
             raise ValueError("height, width, num_inference_steps and categories are required")
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from models.card import CARDS_FOLDER, Lora, ModelCard, WeightFile
+from models.exactness import Approximations
 from models.fields import filled
 from models.licence import Licence
 from models.registry import FAMILIES, HELPERS
@@ -131,6 +132,7 @@ def _parsed(path: Path, table: Mapping[str, Any], weights: Path | None, accepted
     fetched = (weights or Path("weights")) / path.stem
     for key in ("categories", "needs"):
         fields[key] = tuple(fields.get(key, ()))
+    fields["approximations"] = _approximations(fields.get("approximations", {}))
     for key in ("network", "prompts"):
         fields[key] = MappingProxyType(dict(fields.get(key, {})))
     return filled(
@@ -149,6 +151,13 @@ def _parsed(path: Path, table: Mapping[str, Any], weights: Path | None, accepted
             "given": "" if path.parent == CARDS_FOLDER else str(path),
         },
     )
+
+
+def _approximations(table: Mapping[str, Any]) -> Approximations:
+    try:
+        return Approximations.of(table)
+    except ValueError as error:
+        raise ValueError(f"approximations.{error}") from error
 
 
 def _beside(path: Path, name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_type_hints
 
 T = TypeVar("T")
 
-NAMES = {str: "a text", int: "a whole number", float: "a number"}
+NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
 def filled(kind: type[T], prefix: str, table: Mapping[str, Any]) -> T:
@@ -34,4 +34,4 @@ def _fits(hint: Any, value: object) -> bool:
     """Whether a plain field has its type; those of others are the caller's business."""
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
-    return hint not in NAMES or (isinstance(value, hint) and not isinstance(value, bool))
+    return hint not in NAMES or (isinstance(value, hint) and isinstance(value, bool) == (hint is bool))

@@ -33,6 +33,7 @@ from api.small_body import SmallBody
 from inference.blobs import PHOTOS, check_key
 from inference.jobs import GenerationRequest, Refusal, new_generation_id
 from models.catalog import name_of
+from models.exactness import NONE
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/public", tags=["Fitting room"], route_class=SmallBody)
@@ -122,6 +123,8 @@ async def _request(shared: Services, shop: ShopSettings, shopper: Shopper, wante
         densepose_key=wanted.densepose_image_id,
         garment_is_worn=garment.is_worn,
         webhook=shop.webhook_url is not None,
+        approximations=wanted.approximations.chosen if wanted.approximations else NONE,
+        strict=wanted.strict,
     )
 
 

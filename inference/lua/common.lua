@@ -107,7 +107,7 @@ local CANCELLED = { 'error_code', 'CANCELLED', 'error_message', 'This generation
 -- What the API tells of a job, or nil when this shop has no such job.
 local function snapshot(id, shop)
   local job = redis.call('HMGET', job_key(id), 'shop', 'status', 'submitted_at', 'updated_at', 'progress', 'result_key',
-    'error_code', 'error_message', 'origin', 'warnings')
+    'error_code', 'error_message', 'origin', 'warnings', 'optimisations')
   if job[1] ~= shop then return nil end
   job[9] = job[2] == 'queued' and redis.call('LPOS', list_key(job[9]), id) or false
   return job

@@ -72,7 +72,8 @@ def run(
     output.write_bytes(pictures.encode(outcome.image))
     seconds = {"load_s": round(loaded - started, 3), "generate_s": round(time.perf_counter() - loaded, 3)}
     told = {"output": str(output), "card": chosen.name, "seed": chosen_seed, "warnings": outcome.warnings}
-    print(json.dumps(told | seconds))
+    optimisations = [one.as_dict() for one in outcome.optimisations]
+    print(json.dumps(told | seconds | {"optimisations": optimisations}))
 
 
 def _pixels(path: Path) -> Image:

@@ -115,6 +115,12 @@ def test_a_shopper_gets_a_picture(client: httpx.Client) -> None:
     assert picture(done["resultImageUrl"]).size == (400, 500)
 
 
+def test_a_picture_tells_what_made_it(client: httpx.Client) -> None:
+    wanted = {"userImageId": uploaded(client), "productId": PRODUCT, "approximations": {"guidanceInterval": [0, 0.5]}}
+    done = states_until_final(client, client.post("/public/fitting-room", json=wanted).json()["jobId"])[-1]
+    assert done["optimisations"] == [{"name": "guidance_interval", "exactness": "approximate", "error": 0.5}]
+
+
 def test_the_result_url_is_signed_anew_on_each_poll_and_useless_when_altered(client: httpx.Client) -> None:
     job = client.post("/public/fitting-room", json={"userImageId": uploaded(client), "productId": PRODUCT}).json()
     first = states_until_final(client, job["jobId"])[-1]["resultImageUrl"]

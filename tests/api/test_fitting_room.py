@@ -114,6 +114,23 @@ def test_a_mask_and_a_category_of_the_caller_go_with_the_job(api: Api, redis_url
         ({"productId": "1001"}, 400, "productId must look like gid://shopify/Product/1001."),
         ({"productId": None}, 400, "productId: input should be a valid string."),
         ({"productId": VARIANT}, 400, "productId must look like gid://shopify/Product/1001."),
+        ({"strict": "yes"}, 400, "strict: input should be a valid boolean."),
+        (
+            {"strict": True, "approximations": {}},
+            400,
+            "The body can't be strict and ask for approximations: send one of them.",
+        ),
+        ({"approximations": {"colour": 1}}, 400, "approximations.colour: extra inputs are not permitted."),
+        (
+            {"approximations": {"numInferenceSteps": 0}},
+            400,
+            "approximations.numInferenceSteps: input should be greater than or equal to 1.",
+        ),
+        (
+            {"approximations": {"guidanceInterval": [0.5, 0.2]}},
+            400,
+            "approximations.guidanceInterval must be two rising shares, from 0 to 1.",
+        ),
         ({"variantId": PRODUCT}, 400, "variantId must look like gid://shopify/ProductVariant/2001."),
     ],
 )

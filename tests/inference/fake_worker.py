@@ -19,6 +19,7 @@ from inference.blobs import BlobStore
 from inference.jobs import ErrorCode, GenerationError
 from inference.leases import Claim, Leases
 from inference.worker import run_worker
+from models.exactness import Exactness, Optimisation
 
 MISHAPS = {1: "raises", 2: "unusable", 3: "device lost", 4: "hangs"}
 
@@ -55,7 +56,8 @@ class FakeGenerator:
             picture = batch.inputs[index].person.copy()
             picture[0, 0] = [batch.inputs[index].seed % 256, batch.inputs[index].seed // 256 % 256, 0]
             masked = batch.inputs[index].mask is not None
-            yield index, Picture(picture, ("The mask was yours.",) if masked else ())
+            warnings = ("The mask was yours.",) if masked else ()
+            yield index, Picture(picture, warnings, told(batch))
 
     def _mishap(self, mishaps: list[str | None]) -> None:
         if "raises" in mishaps:
@@ -68,6 +70,11 @@ class FakeGenerator:
     def _note(self, what: str, batch: Batch, running: list[int]) -> None:
         seeds = ",".join(str(batch.inputs[index].seed) for index in running)
         os.write(self._log, f"{what} {os.getpid()} {time.time():.6f} {seeds}\n".encode())
+
+
+def told(batch: Batch) -> tuple[Optimisation, ...]:
+    """How the batch was asked to be made, as if that had been measured."""
+    return tuple(Optimisation(name, Exactness.APPROXIMATE, 0.5) for name in sorted(batch.approximations.asked))
 
 
 def lose_claims(num_claims: int) -> None:
