@@ -7,7 +7,7 @@ the family owns the maths and knows no job, no shop and no HTTP.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, MutableMapping, Sequence
+from collections.abc import Hashable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
@@ -18,6 +18,7 @@ from models.exactness import NONE, Approximations, Optimisation
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from models.catalog import ModelCard
     from models.flops import FlopCount
@@ -109,6 +110,14 @@ class TryOnFamily(ABC, Generic[PreparedT, StateT]):
     @abstractmethod
     def count_flops(cls, card: ModelCard) -> FlopCount:
         """The work of one finished picture at the card's defaults, counted on the meta device; nothing is fetched."""
+
+    @property
+    def networks(self) -> Mapping[str, nn.Module]:
+        """What may be compiled, cast and laid out anew in place, each called with tensors alone.
+
+        `denoiser` is the one that a step calls; others are `reference`, `vae_encoder`, `vae_decoder`.
+        """
+        return {}
 
     @abstractmethod
     def prepare(self, inputs: TryOnInputs) -> PreparedT:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.catalog import CardError, ModelCard
@@ -76,6 +76,10 @@ class FashnVton(TryOnFamily[Prepared, State]):
         config = network_config(card)
         settings = SamplingSettings(card.num_inference_steps, card.guidance_scale)
         return counted(config, card.height, card.width, sampling_of(settings, config))
+
+    @property
+    def networks(self) -> Mapping[str, nn.Module]:
+        return {"denoiser": self._network}
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
         return self._preparation(checked_inputs(inputs, self._worn))

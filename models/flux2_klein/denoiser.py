@@ -6,12 +6,13 @@ hence its positions, but neither its references nor its prompts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
 from diffusers.models.transformers.transformer_flux2 import Flux2Transformer2DModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.flux2_klein.block import Rotation, through_block
 
@@ -62,69 +63,69 @@ class PublishedDenoiser:
         return canvas
 
 
-@dataclass(frozen=True, slots=True)
-class Modulations:
-    """Shifts, scales and gates of every step, `[S, ...]`: they depend on the time alone."""
+class Walk(nn.Module):
+    """The transformer without what is thrown away or comes out the same in every step, as one function of tensors.
 
-    embedding: Tensor
-    double_image: Tensor
-    double_text: Tensor
-    single: Tensor
+    `text` `[B, L, D]` and `references` `[B, R, D]` are projected already; `modulation`: a step's embedding, and its
+    shifts, scales and gates of both double streams and of the single one. The last block is computed for the canvas
+    only.
+    """
 
-    @classmethod
-    def of(cls, transformer: Flux2Transformer2DModel, times: Tensor) -> Modulations:
-        embedding = transformer.time_guidance_embed(times * 1000, None)
-        return cls(
-            embedding,
-            transformer.double_stream_modulation_img(embedding),
-            transformer.double_stream_modulation_txt(embedding),
-            transformer.single_stream_modulation(embedding),
-        )
+    def __init__(self, transformer: Flux2Transformer2DModel) -> None:
+        super().__init__()
+        self.transformer = transformer
 
-    def at(self, step: int) -> Modulations:
-        row = slice(step, step + 1)
-        return Modulations(self.embedding[row], self.double_image[row], self.double_text[row], self.single[row])
+    def forward(
+        self, latents: Tensor, text: Tensor, references: Tensor, rotation: Rotation, modulation: Sequence[Tensor]
+    ) -> Tensor:
+        """Tokens of the canvas `[B, N, C]` to their velocity."""
+        embedding, of_image, of_text, of_both = modulation
+        transformer, first = self.transformer, text.shape[1]
+        pictures = torch.cat([transformer.x_embedder(latents), references], dim=1)
+        for double in transformer.transformer_blocks:
+            text, pictures = double(pictures, text, of_image, of_text, image_rotary_emb=rotation)
+        joint = torch.cat([text, pictures], dim=1)
+        *blocks, last = transformer.single_transformer_blocks
+        for block in blocks:
+            joint = block(joint, None, of_both, rotation)
+        canvas = through_block(last, joint, of_both, rotation, slice(first, first + latents.shape[1]))
+        velocity: Tensor = transformer.proj_out(transformer.norm_out(canvas, embedding))
+        return velocity
 
 
 @dataclass(frozen=True, slots=True)
 class LeanDenoiser:
-    """The same without what is thrown away or comes out the same in every step.
+    """`walk`, and what it wants besides latents. `modulations`: of each step, `[1, ...]` each."""
 
-    Projected once: `text` `[B, L, D]` and `references` `[B, R, D]`. The last block is computed for the canvas only.
-    """
-
-    transformer: Flux2Transformer2DModel
+    walk: Walk
     text: Tensor
     references: Tensor
     rotation: Rotation
-    modulations: Modulations
+    modulations: Sequence[Sequence[Tensor]]
 
     @classmethod
-    def of(cls, transformer: Flux2Transformer2DModel, condition: Condition) -> LeanDenoiser:
+    def of(cls, walk: Walk, condition: Condition) -> LeanDenoiser:
+        transformer = walk.transformer
         return cls(
-            transformer,
+            walk,
             transformer.context_embedder(condition.text),
             transformer.x_embedder(condition.references),
             transformer.pos_embed(condition.positions),
-            Modulations.of(transformer, condition.times),
+            modulations_of(transformer, condition.times),
         )
 
     def __call__(self, latents: Tensor, step: int) -> Tensor:
-        modulations = self.modulations.at(step)
-        joint = self._through_double_blocks(latents, modulations)
-        *blocks, last = self.transformer.single_transformer_blocks
-        for block in blocks:
-            joint = block(joint, None, modulations.single, self.rotation)
-        first = self.text.shape[1]
-        canvas = through_block(last, joint, modulations.single, self.rotation, slice(first, first + latents.shape[1]))
-        velocity: Tensor = self.transformer.proj_out(self.transformer.norm_out(canvas, modulations.embedding))
+        velocity: Tensor = self.walk(latents, self.text, self.references, self.rotation, self.modulations[step])
         return velocity
 
-    def _through_double_blocks(self, latents: Tensor, modulations: Modulations) -> Tensor:
-        text = self.text
-        pictures = torch.cat([self.transformer.x_embedder(latents), self.references], dim=1)
-        for block in self.transformer.transformer_blocks:
-            text, pictures = block(
-                pictures, text, modulations.double_image, modulations.double_text, image_rotary_emb=self.rotation
-            )
-        return torch.cat([text, pictures], dim=1)
+
+def modulations_of(transformer: Flux2Transformer2DModel, times: Tensor) -> list[tuple[Tensor, ...]]:
+    """Of each of the `times`, on which they depend alone: as `Walk` takes them."""
+    embedding = transformer.time_guidance_embed(times * 1000, None)
+    parts = (
+        embedding,
+        transformer.double_stream_modulation_img(embedding),
+        transformer.double_stream_modulation_txt(embedding),
+        transformer.single_stream_modulation(embedding),
+    )
+    return list(zip(*(part.split(1) for part in parts), strict=True))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.catalog import ModelCard
 from models.flops import FlopCount
 from models.flux2_klein import latents, pictures
 from models.flux2_klein.batch import Group, Prepared, State
-from models.flux2_klein.denoiser import Condition, LeanDenoiser, PublishedDenoiser
+from models.flux2_klein.denoiser import Condition, Denoiser, LeanDenoiser, PublishedDenoiser, Walk
 from models.flux2_klein.latents import Grid
 from models.flux2_klein.networks import Networks
 from models.flux2_klein.prompts import NO_PROMPT
@@ -38,7 +38,7 @@ class Flux2Klein(TryOnFamily[Prepared, State]):
         self._networks, self._card, self._prompts = networks, card, prompts_of(card)
         self._pose = loading.helpers.pose if loading.helpers else None
         self._garments = loading.garment_cache
-        self._make_denoiser = LeanDenoiser.of if loading.exact_savings else PublishedDenoiser
+        self._walk, self._exact_savings = Walk(networks.transformer), loading.exact_savings
         self._cell = latents.cell(networks.vae)
 
     @classmethod
@@ -48,6 +48,11 @@ class Flux2Klein(TryOnFamily[Prepared, State]):
     @classmethod
     def count_flops(cls, card: ModelCard) -> FlopCount:
         return count_flops(card)
+
+    @property
+    def networks(self) -> Mapping[str, nn.Module]:
+        vae = self._networks.vae
+        return {"denoiser": self._walk, "vae_encoder": vae.encoder, "vae_decoder": vae.decoder}
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
         inputs = checked_inputs(inputs, self._prompts, smallest=pictures.SMALLEST_SIDE)
@@ -103,10 +108,15 @@ class Flux2Klein(TryOnFamily[Prepared, State]):
         )
         unprompted = None
         if settings.guidance_scale > 1 and not networks.is_distilled:
-            unprompted = self._make_denoiser(networks.transformer, condition.reading(networks.text(NO_PROMPT)))
-        denoiser = self._make_denoiser(networks.transformer, condition)
+            unprompted = self._denoiser(condition.reading(networks.text(NO_PROMPT)))
+        denoiser = self._denoiser(condition)
         noise = torch.stack([self._noise(one) for one in batch]).to(networks.device, networks.dtype)
         return Group(jobs, canvas, latents.packed(noise), schedule, denoiser, unprompted, settings.guidance_scale)
+
+    def _denoiser(self, condition: Condition) -> Denoiser:
+        if self._exact_savings:
+            return LeanDenoiser.of(self._walk, condition)
+        return PublishedDenoiser(self._networks.transformer, condition)
 
     def _noise(self, one: Prepared) -> Tensor:
         return job_noise(one.inputs.seed, (self._networks.transformer.config.in_channels, *one.canvas))

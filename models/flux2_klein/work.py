@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_flux2 import AutoencoderKLFlux2
@@ -13,7 +14,7 @@ from transformers import Qwen3Config, Qwen3Model
 from models.catalog import ModelCard
 from models.flops import FlopCount, count
 from models.flux2_klein import latents
-from models.flux2_klein.denoiser import Condition, Denoiser, LeanDenoiser, PublishedDenoiser
+from models.flux2_klein.denoiser import Condition, Denoiser, LeanDenoiser, PublishedDenoiser, Walk
 from models.flux2_klein.options import Options
 from models.flux2_klein.prompts import NUM_TOKENS
 from models.flux2_klein.published import TEXT_ENCODER, TRANSFORMER, VAE
@@ -34,19 +35,19 @@ def count_flops(card: ModelCard) -> FlopCount:
     condition = _condition(transformer, canvas, card.num_inference_steps)
     picture = torch.empty(1, 3, card.height, card.width, device=META)
 
-    def loop(make: Callable[[Flux2Transformer2DModel, Condition], Denoiser]) -> float:
-        denoiser = count(lambda: make(transformer, condition))
-        step = count(lambda: make(transformer, condition)(tokens, 0)) - denoiser
+    def loop(make: Callable[[Condition], Denoiser]) -> float:
+        denoiser = count(lambda: make(condition))
+        step = count(lambda: make(condition)(tokens, 0)) - denoiser
         return num_forwards * (denoiser + card.num_inference_steps * step)
 
     return FlopCount(
         {
             "text": 0.0,
             "encode": 2 * count(lambda: latents.encode(vae, picture)),
-            "denoise": loop(LeanDenoiser.of),
+            "denoise": loop(partial(LeanDenoiser.of, Walk(transformer))),
             "decode": count(lambda: latents.decode(vae, tokens, canvas)),
         },
-        denoise_published=loop(PublishedDenoiser),
+        denoise_published=loop(partial(PublishedDenoiser, transformer)),
         savings=_savings(card, num_forwards),
     )
 

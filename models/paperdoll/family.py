@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models import sampling
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
@@ -73,6 +73,10 @@ class PaperDoll(TryOnFamily[Prepared, State]):
         encode = count(lambda: (networks.person(picture), networks.flat(picture)))
         denoise = card.num_inference_steps * count(lambda: networks.denoiser(picture, conditions, times))
         return FlopCount({"encode": encode, "denoise": denoise}, denoise_published=denoise)
+
+    @property
+    def networks(self) -> Mapping[str, nn.Module]:
+        return {"denoiser": self._networks.denoiser}
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
         inputs = checked_inputs(inputs, self.categories, smallest=SMALLEST)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from diffusers.models.attention_dispatch import dispatch_attention_fn
-from diffusers.models.transformers.transformer_qwenimage import QwenImageTransformerBlock, apply_rotary_emb_qwen
+from diffusers.models.transformers.transformer_qwenimage import QwenImageTransformerBlock
 from torch import Tensor
 
 ATTENTION, MLP = 0, 3
@@ -79,7 +79,7 @@ def image_heads(block: QwenImageTransformerBlock, rows: Tensor, rotary: Tensor, 
     made = (attn.to_q(rows[:, :num_queries]), attn.to_k(rows), attn.to_v(rows))
     query, key, value = (_per_head(attn, one) for one in made)
     query, key = attn.norm_q(query), attn.norm_k(key)
-    return Heads(_turned(query, rotary[:num_queries]), _turned(key, rotary), value)
+    return Heads(turned(query, rotary[:num_queries]), turned(key, rotary), value)
 
 
 def text_heads(block: QwenImageTransformerBlock, rows: Tensor, rotary: Tensor, *, num_queries: int) -> Heads:
@@ -88,7 +88,7 @@ def text_heads(block: QwenImageTransformerBlock, rows: Tensor, rotary: Tensor, *
     made = (attn.add_q_proj(rows[:, :num_queries]), attn.add_k_proj(rows), attn.add_v_proj(rows))
     query, key, value = (_per_head(attn, one) for one in made)
     query, key = attn.norm_added_q(query), attn.norm_added_k(key)
-    return Heads(_turned(query, rotary[:num_queries]), _turned(key, rotary), value)
+    return Heads(turned(query, rotary[:num_queries]), turned(key, rotary), value)
 
 
 def attended(block: QwenImageTransformerBlock, text: Heads, image: Heads) -> tuple[Tensor, Tensor]:
@@ -127,11 +127,14 @@ def _per_head(attn: Any, rows: Tensor) -> Tensor:
     return rows.view(*rows.shape[:2], attn.heads, attn.inner_dim // attn.heads)
 
 
-def _turned(rows: Tensor, rotary: Tensor) -> Tensor:
-    if not rows.numel():  # which diffusers' function cannot reshape
-        return rows
-    turned: Tensor = apply_rotary_emb_qwen(rows, rotary, use_real=False)
-    return turned
+def turned(rows: Tensor, rotary: Tensor) -> Tensor:
+    """`rows` `[B, L, heads, channels]` turned by the cosines and sines `[L, channels / 2, 2]` of where they lie.
+
+    In real numbers, as compilers make nothing of complex ones; two neighbouring channels make a plane.
+    """
+    cosine, sine = rotary[:, None].unbind(-1)
+    even, odd = torch.unflatten(rows.float(), -1, (-1, 2)).unbind(-1)
+    return torch.stack([even * cosine - odd * sine, even * sine + odd * cosine], -1).flatten(-2).type_as(rows)
 
 
 def _within_half(rows: Tensor) -> Tensor:

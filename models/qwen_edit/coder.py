@@ -32,6 +32,10 @@ class Coder:
             for values in (vae.config.latents_mean, vae.config.latents_std)
         )
 
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        return {"vae_encoder": self._vae.encoder, "vae_decoder": self._vae.decoder}
+
     def encoded(self, pixels: Tensor) -> Tensor:
         """`[B, 3, H, W]` in [-1, 1] to tokens `[B, N, C]`: the most likely latents, normalised."""
         frames = pixels.to(self._mean.device, self._mean.dtype)[:, :, None]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 from diffusers import QwenImageTransformer2DModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.qwen_edit.blocks import (
     ATTENTION,
@@ -31,7 +31,7 @@ Grid = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The text of one branch. `rows`: `[B, T, ...]`; `rotary`: `[T, channels / 2]` complex."""
+    """The text of one branch. `rows`: `[B, T, ...]`; `rotary`: `[T, channels / 2, 2]`, as `blocks.turned` wants it."""
 
     rows: Tensor
     rotary: Tensor
@@ -41,7 +41,7 @@ class Text:
 class Scene:
     """What a group is drawn from. `grids`: of the noise, then of each reference; `references`: `[B, R, ...]`.
 
-    `rotary`: `[N + R, channels / 2]` complex; `first`: the references' heads in the first block, where they are fixed.
+    `rotary`: `[N + R, channels / 2, 2]`; `first`: the references' heads in the first block, where they are fixed.
     """
 
     grids: Sequence[Grid]
@@ -56,11 +56,22 @@ class Scene:
         return height * width
 
 
-class Denoiser:
-    """The transformer, as loaded."""
+@dataclass(frozen=True, slots=True)
+class ImageStream:
+    """The image stream as it enters the blocks. `rows`: `[B, N + R, D]`; `first`: its heads in the first block."""
+
+    rows: Tensor
+    num_noise: int
+    rotary: Tensor
+    first: Heads
+
+
+class Denoiser(nn.Module):
+    """The transformer, as loaded. Called with exact savings, it is one function of tensors."""
 
     def __init__(self, network: QwenImageTransformer2DModel, exact_savings: bool) -> None:
-        self._network, self._exact_savings = network, exact_savings
+        super().__init__()
+        self.network, self._exact_savings = network, exact_savings
         self._blocks = list(network.transformer_blocks)
         self._still: list[Tensor] | None = None
         if exact_savings and network.zero_cond_t:
@@ -71,72 +82,84 @@ class Denoiser:
         """`references`: tokens `[B, R, C]` of all pictures; `texts`: features `[B, T, F]`, one of each branch."""
         shapes = [[(1, *grid) for grid in grids]]
         rotary = [
-            self._network.pos_embed(shapes, max_txt_seq_len=text.shape[1], device=references.device) for text in texts
+            self.network.pos_embed(shapes, max_txt_seq_len=text.shape[1], device=references.device) for text in texts
         ]
         if not self._exact_savings:
             with_rotary = [Text(text, own) for text, (_, own) in zip(texts, rotary, strict=True)]
             return Scene(grids, references, with_rotary, rotary[0][0])
-        network = self._network
-        rows = [Text(network.txt_in(network.txt_norm(text)), own) for text, (_, own) in zip(texts, rotary, strict=True)]
-        scene = Scene(grids, network.img_in(references), rows, rotary[0][0])
+        network = self.network
+        rows = [
+            Text(network.txt_in(network.txt_norm(text)), torch.view_as_real(own))
+            for text, (_, own) in zip(texts, rotary, strict=True)
+        ]
+        scene = Scene(grids, network.img_in(references), rows, torch.view_as_real(rotary[0][0]))
         return scene if self._still is None else self._with_first(scene, Modulation(self._still[0]))
 
     def velocities(self, scene: Scene, noisy: Tensor, time: Tensor) -> list[Tensor]:
         """Where each branch of the scene leads `noisy` `[B, N, C]` from `time` `[]` in [0, 1]: `[B, N, C]` each."""
         if not self._exact_savings:
             return [self._published(scene, text, noisy, time) for text in scene.texts]
-        network = self._network
+        texts = [(text.rows, text.rotary) for text in scene.texts]
+        velocities: list[Tensor] = self(noisy, time, scene.references, texts, scene.rotary, scene.first)
+        return velocities
+
+    def forward(
+        self,
+        noisy: Tensor,
+        time: Tensor,
+        references: Tensor,
+        texts: Sequence[tuple[Tensor, Tensor]],
+        rotary: Tensor,
+        first: Heads | None,
+    ) -> list[Tensor]:
+        """`velocities`, with exact savings; the arguments are a scene's parts, `texts` its rows and their rotary."""
+        network, num_noise = self.network, noisy.shape[1]
         noise = network.img_in(noisy)
         embedded = network.time_text_embed(time[None].to(noisy.dtype), noisy)
         moving = [block.img_mod(embedded) for block in self._blocks]
         still: Sequence[Tensor | None] = self._still or [None] * len(moving)
-        modulations = [Modulation(one, scene.num_noise, other) for one, other in zip(moving, still, strict=True)]
+        modulations = [Modulation(one, num_noise, other) for one, other in zip(moving, still, strict=True)]
         of_text = [Modulation(block.txt_mod(embedded)) for block in self._blocks]
-        first = self._first_heads(scene, noise, modulations[0])
-        rows = torch.cat([noise, scene.references], 1)
-        drawn = [self._walked(scene, text, rows, first, modulations, of_text) for text in scene.texts]
+        rows = torch.cat([noise, references], 1)
+        heads = self._first_heads(rows, num_noise, rotary, modulations[0], first)
+        image = ImageStream(rows, num_noise, rotary, heads)
+        drawn = [self._walked(image, Text(*text), modulations, of_text) for text in texts]
         return [network.proj_out(network.norm_out(one, embedded)) for one in drawn]
 
     def _walked(
-        self,
-        scene: Scene,
-        text: Text,
-        image: Tensor,
-        first: Heads,
-        modulations: Sequence[Modulation],
-        of_text: Sequence[Modulation],
+        self, image: ImageStream, text: Text, modulations: Sequence[Modulation], of_text: Sequence[Modulation]
     ) -> Tensor:
-        """The noise's rows `[B, N, D]` after all blocks. `image`: `[B, N + R, D]`; `first`: its heads in the first."""
-        words = text.rows
+        """The noise's rows `[B, N, D]` after all blocks."""
+        rows, words = image.rows, text.rows
         last = len(self._blocks) - 1
         for number, (block, modulation, text_modulation) in enumerate(
             zip(self._blocks, modulations, of_text, strict=True)
         ):
-            num_rows, num_words = (scene.num_noise, 0) if number == last else (image.shape[1], words.shape[1])
+            num_rows, num_words = (image.num_noise, 0) if number == last else (rows.shape[1], words.shape[1])
             entering = text_modulation.shifted(block.txt_norm1(words), ATTENTION)
             word_heads = text_heads(block, entering, text.rotary, num_queries=num_words)
             if number == 0:
-                heads = Heads(first.query[:, :num_rows], first.key, first.value)
+                heads = Heads(image.first.query[:, :num_rows], image.first.key, image.first.value)
             else:
-                entering = modulation.shifted(block.img_norm1(image), ATTENTION)
-                heads = image_heads(block, entering, scene.rotary, num_queries=num_rows)
+                entering = modulation.shifted(block.img_norm1(rows), ATTENTION)
+                heads = image_heads(block, entering, image.rotary, num_queries=num_rows)
             found_words, found = attended(block, word_heads, heads)
             if number == last:
-                return image_after(block, image[:, :num_rows], found, modulation.of_noise)
-            image = image_after(block, image, found, modulation)
+                return image_after(block, rows[:, :num_rows], found, modulation.of_noise)
+            rows = image_after(block, rows, found, modulation)
             words = text_after(block, words, found_words, text_modulation)
         raise AssertionError("there is a block")
 
-    def _first_heads(self, scene: Scene, noise: Tensor, modulation: Modulation) -> Heads:
+    def _first_heads(
+        self, rows: Tensor, num_noise: int, rotary: Tensor, modulation: Modulation, first: Heads | None
+    ) -> Heads:
         """Of the first block's image stream, which has met no text yet: the same in each branch."""
         block = self._blocks[0]
-        if scene.first is not None:
-            entering = modulation.of_noise.shifted(block.img_norm1(noise), ATTENTION)
-            rotary = scene.rotary[: scene.num_noise]
-            return image_heads(block, entering, rotary, num_queries=scene.num_noise).then(scene.first)
-        rows = torch.cat([noise, scene.references], 1)
+        if first is not None:
+            entering = modulation.of_noise.shifted(block.img_norm1(rows[:, :num_noise]), ATTENTION)
+            return image_heads(block, entering, rotary[:num_noise], num_queries=num_noise).then(first)
         entering = modulation.shifted(block.img_norm1(rows), ATTENTION)
-        return image_heads(block, entering, scene.rotary, num_queries=rows.shape[1])
+        return image_heads(block, entering, rotary, num_queries=rows.shape[1])
 
     def _with_first(self, scene: Scene, modulation: Modulation) -> Scene:
         block = self._blocks[0]
@@ -146,11 +169,11 @@ class Denoiser:
         return Scene(scene.grids, scene.references, scene.texts, scene.rotary, first)
 
     def _modulations(self, time: Tensor) -> list[Tensor]:
-        embedded = self._network.time_text_embed(time, time)
+        embedded = self.network.time_text_embed(time, time)
         return [block.img_mod(embedded) for block in self._blocks]
 
     def _published(self, scene: Scene, text: Text, noisy: Tensor, time: Tensor) -> Tensor:
-        velocity: Tensor = self._network(
+        velocity: Tensor = self.network(
             hidden_states=torch.cat([noisy, scene.references], 1),
             encoder_hidden_states=text.rows,
             timestep=time.expand(len(noisy)),

@@ -6,12 +6,12 @@ request by itself.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.base import GarmentCache, Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.catalog import ModelCard
@@ -75,6 +75,10 @@ class QwenEdit(TryOnFamily[Prepared, State]):
     @classmethod
     def count_flops(cls, card: ModelCard) -> FlopCount:
         return counted(card)
+
+    @property
+    def networks(self) -> Mapping[str, nn.Module]:
+        return {"denoiser": self._networks.denoiser, **self._networks.coder.networks}
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
         inputs = checked_inputs(inputs, self._prompts)

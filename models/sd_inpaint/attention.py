@@ -5,7 +5,7 @@ Rows of a network's batch are guidance branches of jobs: all jobs, then all agai
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -28,6 +28,25 @@ def answered(attention: Any, tokens: Tensor, keys: Tensor, values: Tensor) -> Te
     answer = F.scaled_dot_product_attention(queries, keys, values)
     projected: Tensor = attention.to_out[0](answer.transpose(1, 2).flatten(2))
     return projected
+
+
+def joined_to(contexts: Sequence[Tensor]) -> Attend:
+    """Self-attention to their own tokens and, where there are any, to the keys and values that come next.
+
+    `contexts`: `[B * r, M, C]`, keys and values in turn, in the order of the walk.
+    """
+    remaining = list(contexts)
+
+    def attend(attention: Any, own: Tensor) -> Tensor:
+        if not remaining:
+            return attended(attention, own, own)
+        keys, values = remaining.pop(0), remaining.pop(0)
+        rows = len(keys)
+        keys = torch.cat([spread(attention.to_k(own), rows), keys], 1)
+        values = torch.cat([spread(attention.to_v(own), rows), values], 1)
+        return answered(attention, own, keys, values)
+
+    return attend
 
 
 def _by_head(tokens: Tensor, num_heads: int) -> Tensor:

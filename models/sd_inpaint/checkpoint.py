@@ -15,7 +15,7 @@ from models.lora import merged
 from models.sd_inpaint.architecture import LATENT_CHANNELS, Config, cross_attention_shapes, make_unet, make_vae
 from models.sd_inpaint.attention_file import attention_tensors
 from models.sd_inpaint.doubling import double_in_one_step
-from models.sd_inpaint.unet import UNet
+from models.sd_inpaint.unet import Reader, UNet
 from models.weights import WeightsError, build_network, load_tensors
 
 Tensors = Mapping[str, Tensor]
@@ -29,7 +29,7 @@ class LeffaNetworks:
     """`reader`: the reference UNet."""
 
     generator: UNet
-    reader: UNet
+    reader: Reader
     vae: Any
 
 
@@ -59,11 +59,11 @@ class Builder:
     def generator(self, tensors: Tensors, config: Config, in_channels: int) -> UNet:
         """The UNet that denoises, with the card's LoRAs in the weights that it has: those of `attn2` fit nowhere."""
         kept = merged(self.card, self._without_cross_attention(tensors, config), "unet/")
-        return self._unet(kept, config, in_channels)
+        return UNet(self._network(kept, config, in_channels))
 
-    def reader(self, tensors: Tensors, config: Config) -> UNet:
+    def reader(self, tensors: Tensors, config: Config) -> Reader:
         """The reference UNet."""
-        return self._unet(self._without_cross_attention(tensors, config), config, LATENT_CHANNELS)
+        return Reader(self._network(self._without_cross_attention(tensors, config), config, LATENT_CHANNELS))
 
     def catvton_unet(self, base: Tensors, attention: Tensors, config: Config, in_channels: int) -> UNet:
         """`base`: the inpainting UNet, whose self-attentions are replaced by those of CatVTON's file."""
@@ -88,9 +88,9 @@ class Builder:
             vae=self.vae(parts["vae."], vae),
         )
 
-    def _unet(self, tensors: Tensors, config: Config, in_channels: int) -> UNet:
+    def _network(self, tensors: Tensors, config: Config, in_channels: int) -> Any:
         network = build_network(lambda: make_unet(config, in_channels), tensors, self.card, self.device, self.dtype)
-        return UNet(self._ready(network))
+        return self._ready(network)
 
     def _without_cross_attention(self, tensors: Tensors, config: Config) -> dict[str, Tensor]:
         """The weights of the skipped attentions are checked and dropped."""

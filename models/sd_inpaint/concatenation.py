@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from models.sd_inpaint.attention import attended
 from models.sd_inpaint.core import Core, Entrance, at_latent_size
 from models.sd_inpaint.scene import Predict, Sampling, Scene
 from models.sd_inpaint.vae import encoded
@@ -50,11 +47,8 @@ class Concatenation:
         entrance = Entrance(core, torch.cat([mask, known], 1))
         embeddings = unet.embedded(sampling.schedule.timesteps.to(core.device))
 
-        def to_themselves(attention: Any, tokens: Tensor) -> Tensor:
-            return attended(attention, tokens, tokens)
-
         def predict(latents: Tensor, step: int) -> Tensor:
-            noise = unet.predicted(entrance.entered(latents), embeddings[step, None], to_themselves)
+            noise = unet(entrance.entered(latents), embeddings[step, None])
             return sampling.combined(noise.to(core.working_dtype))
 
         return predict

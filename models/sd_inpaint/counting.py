@@ -17,7 +17,7 @@ from models.sd_inpaint.doubling import double_in_one_step
 from models.sd_inpaint.options import Options
 from models.sd_inpaint.reference import Reference
 from models.sd_inpaint.scene import Garment, Sampling, Scene
-from models.sd_inpaint.unet import UNet
+from models.sd_inpaint.unet import Reader, UNet
 from models.sd_inpaint.vae import decoded
 
 META = torch.device("meta")
@@ -61,7 +61,7 @@ class Counting:
         core = Core(unet, self._network(vae, options.vae_config), META, exact=exact)
         self.conditioner: Concatenation | Reference = Concatenation(core)
         if options.conditioning == "reference":
-            reader = UNet(self._network(make_unet, options.unet_config, LATENT_CHANNELS))
+            reader = Reader(self._network(make_unet, options.unet_config, LATENT_CHANNELS))
             self.conditioner = Reference(core, reader, reuse=options.reuse_garment_features)
         schedule = Schedule.of(card.num_inference_steps, ends_clean=self.conditioner.ends_clean)
         scale = card.guidance_scale

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import torch
+from torch import nn
 
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.catalog import ModelCard
@@ -58,6 +59,12 @@ class SdInpaint(TryOnFamily[Prepared, State]):
     @classmethod
     def count_flops(cls, card: ModelCard) -> FlopCount:
         return counted(card)
+
+    @property
+    def networks(self) -> Mapping[str, nn.Module]:
+        core = self._conditioner.core
+        reader = {"reference": self._conditioner.reader} if isinstance(self._conditioner, Reference) else {}
+        return {"denoiser": core.unet, **reader, "vae_encoder": core.vae.encoder, "vae_decoder": core.vae.decoder}
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
         return self._preparation(checked_inputs(inputs, self._worn))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from models.sd_inpaint.architecture import LATENT_CHANNELS
-from models.sd_inpaint.attention import Attend, answered, attended, spread
+from models.sd_inpaint.attention import Attend, attended, spread
 from models.sd_inpaint.memory import Film, Tensors
 from models.sd_inpaint.scene import Garment, Sampling, Scene
 
@@ -35,23 +35,27 @@ class Reading:
         self._garments = {garment.digest: garment for garment in scene.garments}
         self._seen = {digest: self._film(garment) for digest, garment in self._garments.items()}
         self._seen_of_nothing = self._film(Garment("nothing", scene.person[:1]))
-        self._held: tuple[int, list[Any]] | None = None
+        self._held: tuple[int, list[Tensor]] | None = None
         self._latents: dict[str, Tensor] = {}
 
-    def attend(self, step: int) -> Attend:
-        """How the generator's self-attentions answer, in the order of the walk."""
-        read = self._reference.read_at(self._sampling.schedule, step)
-        exact = self._reference.core.exact
-        if self._held is None or self._held[0] != read:
-            self._held = None  # makes room for the next
-            self._held = read, self._contexts(read) if exact else self._all_features(read)
-        contexts = iter(self._held[1])
-        if exact:
-            return lambda attention, own: _joined(attention, own, *next(contexts))
-        return lambda attention, own: _joined_and_cut(attention, own, next(contexts))
+    def contexts(self, step: int) -> list[Tensor]:
+        """Keys and values `[R, N, C]` in turn of what was read, for each self-attention in the order of the walk."""
+        return self._at(step, self._contexts)
 
-    def _contexts(self, step: int) -> list[tuple[Tensor, Tensor]]:
-        """Keys and values `[R, N, C]` of what was read, for each self-attention."""
+    def attend(self, step: int) -> Attend:
+        """How the generator's self-attentions answer as published, in the order of the walk."""
+        features = iter(self._at(step, self._all_features))
+        return lambda attention, own: _joined_and_cut(attention, own, next(features))
+
+    def _at(self, step: int, read: Callable[[int], list[Tensor]]) -> list[Tensor]:
+        """What is read at a step, held until another is wanted."""
+        wanted = self._reference.read_at(self._sampling.schedule, step)
+        if self._held is None or self._held[0] != wanted:
+            self._held = None  # makes room for the next
+            self._held = wanted, read(wanted)
+        return self._held[1]
+
+    def _contexts(self, step: int) -> list[Tensor]:
         embedding, frame = self._reader_embeddings[step, None], self._reads.index(step)
         seen = {
             digest: film.frame(frame, partial(self._read, partial(self._latents_of, self._garments[digest]), embedding))
@@ -63,7 +67,7 @@ class Reading:
             of_nothing = self._seen_of_nothing.frame(frame, partial(self._read, self._no_latents, embedding))
             nothing = self._reference.contexts(of_nothing)
             contexts = [torch.cat([spread(n, len(c)), c]) for n, c in zip(nothing, contexts, strict=True)]
-        return list(zip(contexts[::2], contexts[1::2], strict=True))
+        return contexts
 
     def _film(self, garment: Garment) -> Film:
         """Each garment is read by itself, as its latents are, so that a remembered one is that of any batch."""
@@ -92,15 +96,7 @@ class Reading:
         return self._latents[garment.digest]
 
 
-def _joined(attention: Any, own: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """Attention of the generator's tokens to themselves and to what was read."""
-    rows = len(keys)
-    keys = torch.cat([spread(attention.to_k(own), rows), keys], 1)
-    values = torch.cat([spread(attention.to_v(own), rows), values], 1)
-    return answered(attention, own, keys, values)
-
-
 def _joined_and_cut(attention: Any, own: Tensor, read: Tensor) -> Tensor:
-    """The same as published: the tokens that were read attend too, and their answers are thrown away."""
+    """As published: the tokens that were read attend too, and their answers are thrown away."""
     both = torch.cat([own, read], 1)
     return attended(attention, both, both)[:, : own.shape[1]]

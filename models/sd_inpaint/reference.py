@@ -17,7 +17,7 @@ from models.sd_inpaint.core import Core, Entrance, at_latent_size
 from models.sd_inpaint.memory import Tensors
 from models.sd_inpaint.reading import Reading
 from models.sd_inpaint.scene import Predict, Sampling, Scene
-from models.sd_inpaint.unet import UNet
+from models.sd_inpaint.unet import Reader
 from models.sd_inpaint.vae import encoded
 
 EXTRA_CHANNELS = 8
@@ -32,7 +32,7 @@ class Reference:
 
     ends_clean = True
 
-    def __init__(self, core: Core, reader: UNet, *, reuse: bool = False) -> None:
+    def __init__(self, core: Core, reader: Reader, *, reuse: bool = False) -> None:
         self.core, self.reader, self._reuse = core, reader, reuse
 
     def rescale(self, guidance_scale: float) -> float:
@@ -58,7 +58,10 @@ class Reference:
 
         def predict(noisy: Tensor, step: int) -> Tensor:
             entered, embedding = entrance.entered(noisy), reading.embeddings[step, None]
-            noise = core.unet.predicted(entered, embedding, reading.attend(step))
+            if core.exact:
+                noise = core.unet(entered, embedding, reading.contexts(step))
+            else:
+                noise = core.unet.predicted(entered, embedding, reading.attend(step))
             return sampling.combined(noise.to(core.working_dtype))
 
         return predict
@@ -69,7 +72,7 @@ class Reference:
 
     def read(self, latents: Tensor, embedding: Tensor) -> Tensors:
         """Tokens `[B, N, C]` before each self-attention."""
-        return tuple(self.reader.features(self.reader.entered(latents), embedding))
+        return tuple(self.reader(self.reader.entered(latents), embedding))
 
     def contexts(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Keys and values, in turn, that the generator's self-attentions make of `features`."""

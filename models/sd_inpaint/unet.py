@@ -12,18 +12,26 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import Tensor
+from torch import Tensor, nn
 
-from models.sd_inpaint.attention import Attend, attended, spread
+from models.sd_inpaint.attention import Attend, attended, joined_to, spread
 from models.sd_inpaint.layers import Layer, layers_of
 
 
-class UNet:
+class UNet(nn.Module):
     """A network of `models.sd_inpaint.architecture.make_unet` as a list of layers."""
 
     def __init__(self, network: Any) -> None:
+        super().__init__()
         self.network = network
         self.layers = layers_of(network)
+
+    def forward(self, entered: Tensor, embedding: Tensor, contexts: Sequence[Tensor] = ()) -> Tensor:
+        """`predicted`, where each self-attention looks at its own tokens and, if given, at its share of `contexts`.
+
+        `contexts`: keys and values `[R, N, C]` in turn, for each self-attention in the order of the walk.
+        """
+        return self.predicted(entered, embedding, joined_to(contexts))
 
     @property
     def dtype(self) -> torch.dtype:
@@ -74,6 +82,13 @@ class UNet:
         """Each `attn1`, in the order of the walk."""
         blocks = (layer.transformer.transformer_blocks for layer in self.layers if layer.transformer is not None)
         return [block.attn1 for several in blocks for block in several]
+
+
+class Reader(UNet):
+    """A UNet of which only `features` are asked."""
+
+    def forward(self, entered: Tensor, embedding: Tensor) -> list[Tensor]:  # type: ignore[override]
+        return self.features(entered, embedding)
 
 
 def _gathering() -> tuple[list[Tensor], Attend]:

@@ -23,11 +23,12 @@ def test_rows_of_a_block_are_those_of_the_whole_block(dtype: torch.dtype, tolera
         modulated.bias[80:] = 3e4  # the last gates: beyond what float16 holds
     block, image, text, time = block.to(dtype), image.to(dtype), text.to(dtype), time.to(dtype)
     rotary = [torch.polar(torch.ones(num, 4), torch.randn(num, 4)) for num in (9, 4)]
+    turns = [torch.view_as_real(one) for one in rotary]
 
     of_image, of_text = Modulation(block.img_mod(time)), Modulation(block.txt_mod(time))
-    words = text_heads(block, of_text.shifted(block.txt_norm1(text), ATTENTION), rotary[1], num_queries=4)
+    words = text_heads(block, of_text.shifted(block.txt_norm1(text), ATTENTION), turns[1], num_queries=4)
     entering = of_image.shifted(block.img_norm1(image), ATTENTION)
-    found_words, found = attended(block, words, image_heads(block, entering, rotary[0], num_queries=NUM_ROWS))
+    found_words, found = attended(block, words, image_heads(block, entering, turns[0], num_queries=NUM_ROWS))
     ours = text_after(block, text, found_words, of_text), image_after(block, image[:, :NUM_ROWS], found, of_image)
 
     their_text, their_image = block(image, text, None, time, tuple(rotary))

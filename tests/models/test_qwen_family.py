@@ -207,7 +207,7 @@ def test_nothing_that_the_checkpoint_leaves_out_is_missing(card: ModelCard, fami
         assert torch.equal(value, expected), name
     for (name, value), (_, expected) in zip(ours.named_parameters(), theirs.named_parameters(), strict=True):
         assert torch.equal(value, expected), name
-    rotary = family._networks.denoiser._network.pos_embed
+    rotary = family._networks.denoiser.network.pos_embed
     expected_rotary = QwenImageTransformer2DModel.from_pretrained(card.folder / "transformer").pos_embed
     assert torch.equal(rotary.pos_freqs, expected_rotary.pos_freqs)
     assert torch.equal(rotary.neg_freqs, expected_rotary.neg_freqs)
