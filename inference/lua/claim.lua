@@ -8,7 +8,7 @@ local num_executions = #ARGV - first_execution + 1
 
 local function start(queue, id, execution)
   local composite, worker_executions = id .. ':' .. execution, worker_key(worker) .. ':executions'
-  redis.call('LREM', list_key(queue), 1, id)
+  leave_line(queue, id)
   redis.call('HSET', job_key(id), 'status', 'started', 'started_at', iso(now), 'last_heartbeat', iso(now), 'worker_name',
     worker, 'progress', '0', 'updated_at', text(now))
   redis.call('PERSIST', job_key(id))
@@ -28,7 +28,7 @@ for q = 6, 5 + num_queues do
   for _, id in ipairs(redis.call('LRANGE', list_key(queue), 0, reach - 1)) do
     local job = redis.call('HMGET', job_key(id), 'status', 'batch_key', 'request', 'timeout')
     if job[1] ~= 'queued' then
-      redis.call('LREM', list_key(queue), 1, id) -- erased, or ended by another tool, while it waited
+      leave_line(queue, id) -- erased, or ended by another tool, while it waited
     elseif not batch or batch == job[2] then
       batch = job[2] or ''
       local execution = ARGV[first_execution + #claimed - 1]

@@ -58,6 +58,36 @@ local function quota_of(shop, now)
   return key, days_of(next_year, next_month, 1) * 86400 - now
 end
 
+-- What waits is RQ's list, so that any RQ tool sees it. Beside it stands a sorted set in the same order, which tells a
+-- place without walking the list.
+local function line_key(queue) return OURS .. ':line:' .. queue end
+
+local function join_line(queue, id)
+  local last = redis.call('ZRANGE', line_key(queue), -1, -1, 'WITHSCORES')[2]
+  redis.call('RPUSH', list_key(queue), id)
+  redis.call('ZADD', line_key(queue), (tonumber(last) or 0) + 1, id)
+end
+
+local function rejoin_at_front(queue, id)
+  local first = redis.call('ZRANGE', line_key(queue), 0, 0, 'WITHSCORES')[2]
+  redis.call('LPUSH', list_key(queue), id)
+  redis.call('ZADD', line_key(queue), (tonumber(first) or 0) - 1, id)
+end
+
+local function leave_line(queue, id)
+  redis.call('LREM', list_key(queue), 1, id)
+  redis.call('ZREM', line_key(queue), id)
+end
+
+local function line_has_all(queue)
+  return redis.call('ZCARD', line_key(queue)) == redis.call('LLEN', list_key(queue))
+end
+
+-- How many are ahead, or false. Where another RQ tool has changed the list, it is walked until tidy.lua mends the set.
+local function place_in_line(queue, id)
+  return line_has_all(queue) and redis.call('ZRANK', line_key(queue), id) or redis.call('LPOS', list_key(queue), id)
+end
+
 local function changed(id) redis.call('PUBLISH', OURS .. ':changed:' .. id, '') end
 
 -- A reservation is kept or given back once: whoever comes second finds it settled.
@@ -109,6 +139,6 @@ local function snapshot(id, shop)
   local job = redis.call('HMGET', job_key(id), 'shop', 'status', 'submitted_at', 'updated_at', 'progress', 'result_key',
     'error_code', 'error_message', 'origin', 'warnings', 'optimisations')
   if job[1] ~= shop then return nil end
-  job[9] = job[2] == 'queued' and redis.call('LPOS', list_key(job[9]), id) or false
+  job[9] = job[2] == 'queued' and place_in_line(job[9], id) or false
   return job
 end

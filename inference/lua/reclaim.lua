@@ -46,7 +46,7 @@ for _, run in ipairs(found) do
   elseif job[1] == 'started' then
     redis.call('HSET', key, 'status', 'queued', 'retries_left', retries_left, 'worker_name', '', 'started_at', '',
       'progress', '0', 'updated_at', text(now))
-    redis.call('LPUSH', list_key(run.queue), run.id)
+    rejoin_at_front(run.queue, run.id)
     waiting[#waiting + 1] = run.id
     changed(run.id)
   end

@@ -25,6 +25,8 @@ if replay then
   if before[1] then return refuse('IDEMPOTENCY_CONFLICT', 0) end
 end
 
+if redis.call('EXISTS', job_key(id)) == 1 then return { id, '', 0 } end -- whoever asked missed the answer, and asks again
+
 if redis.call('LLEN', list_key(queue)) >= cap then return refuse('QUEUE_FULL', seconds_until_room()) end
 
 local limits, wait = {}, 0
@@ -58,5 +60,5 @@ redis.call('HSET', job_key(id), unpack(ARGV, 8))
 redis.call('HSET', job_key(id), 'status', 'queued', 'created_at', iso(now), 'enqueued_at', iso(now), 'submitted_at',
   text(now), 'updated_at', text(now), 'reserved', reserved)
 redis.call('SADD', RQ .. ':queues', list_key(queue))
-redis.call('RPUSH', list_key(queue), id)
+join_line(queue, id)
 return { id, '', 0 }

@@ -14,6 +14,7 @@ from rq.job import Job, JobStatus
 from rq.registry import CanceledJobRegistry
 
 from inference.jobs import Admission, ErrorCode, GenerationRequest, Refusal, SlidingLimit, Status, Submission
+from inference.leases import Leases
 from inference.queue import GenerationQueue
 
 WEEK_S = 7 * 24 * 3600
@@ -323,3 +324,59 @@ async def test_redis_s_own_clock_writes_the_times_of_rq(
         enqueued_at = Job.fetch(request.generation_id, connection=client).enqueued_at
         assert enqueued_at is not None
         assert enqueued_at.timestamp() == pytest.approx(moment, abs=1e-5)
+
+
+async def test_places_stay_right_through_cancels_claims_and_hand_backs(
+    queue: GenerationQueue, client: redis.Redis, make_request: MakeRequest, admit: Admit
+) -> None:
+    ids = [(await queue.submit(make_request(), admit(limit=100))).generation_id for _ in range(6)]
+    leases = Leases(client, 30)
+    claims = leases.claim("worker", ["paperdoll"], 2)
+    await queue.cancel(ids[3], SHOP)
+    assert await places(queue, ids) == [None, None, 0, None, 1, 2]
+    leases.hand_back(claims[1])
+    assert await places(queue, ids) == [None, 0, 1, None, 2, 3]
+    leases.reclaim("worker", price=1)
+    assert await places(queue, ids) == [0, 1, 2, None, 3, 4]
+    late = (await queue.submit(make_request(), admit(limit=100))).generation_id
+    assert await places(queue, [late]) == [5]
+    assert client.zrange("fitting-room:line:paperdoll", 0, -1) == client.lrange("rq:queue:paperdoll", 0, -1)
+
+
+async def test_places_are_right_after_another_rq_tool_has_changed_the_list_and_mended_by_the_next_tidy(
+    queue: GenerationQueue, client: redis.Redis, make_request: MakeRequest, admit: Admit
+) -> None:
+    ids = [(await queue.submit(make_request(), admit(limit=100))).generation_id for _ in range(4)]
+    Job.fetch(ids[1], connection=client).cancel()
+    assert await places(queue, ids) == [0, None, 1, 2]
+    Leases(client, 30).tidy(["paperdoll"])
+    assert client.zrange("fitting-room:line:paperdoll", 0, -1) == client.lrange("rq:queue:paperdoll", 0, -1)
+    assert await places(queue, ids) == [0, None, 1, 2]
+    RqQueue("paperdoll", connection=client).empty()
+    Leases(client, 30).tidy(["paperdoll"])
+    assert not client.exists("fitting-room:line:paperdoll")
+
+
+async def test_a_line_that_differs_by_as_many_as_it_lacks_is_mended_at_its_head(
+    queue: GenerationQueue, client: redis.Redis, make_request: MakeRequest, admit: Admit
+) -> None:
+    ids = [(await queue.submit(make_request(), admit(limit=100))).generation_id for _ in range(3)]
+    client.lrem("rq:queue:paperdoll", 1, ids[0])
+    client.rpush("rq:queue:paperdoll", ids[0])
+    Leases(client, 30).tidy(["paperdoll"])
+    assert await places(queue, ids) == [2, 0, 1]
+
+
+async def test_a_repeated_submission_of_one_generation_takes_nothing_twice(
+    queue: GenerationQueue, client: redis.Redis, make_request: MakeRequest, admit: Admit
+) -> None:
+    request = make_request()
+    told = [await queue.submit(request, admit(limit=1)) for _ in range(2)]
+    assert told == [Submission(request.generation_id)] * 2
+    assert reservations(client) == (1, 1)
+    assert client.llen("rq:queue:paperdoll") == 1
+
+
+async def places(queue: GenerationQueue, generation_ids: list[str]) -> list[int | None]:
+    found = [await queue.find(each, SHOP) for each in generation_ids]
+    return [generation.queue_position if generation else None for generation in found]
