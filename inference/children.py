@@ -10,7 +10,7 @@ import sys
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
@@ -23,11 +23,13 @@ def spawn(
     *,
     when_orphaned: signal.Signals = signal.SIGTERM,
     keep_open: Sequence[int] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start `argv` in its own session, its output appended to `log`, its file descriptors `keep_open` inherited.
 
-    On Linux the kernel sends it `when_orphaned` as soon as the thread that called this ends, so call it from one that
-    lives as long as the child may. Its own session keeps Ctrl-C for the parent, which decides in which order all end.
+    `environment` takes the place of this process's own. On Linux the kernel sends the child `when_orphaned` as soon as
+    the thread that called this ends, so call it from one that lives as long as the child may. Its own session keeps
+    Ctrl-C for the parent, which decides in which order all end.
     """
     parent = os.getpid()
 
@@ -45,6 +47,7 @@ def spawn(
         stderr=subprocess.STDOUT,
         start_new_session=True,
         pass_fds=tuple(keep_open),
+        env=environment,
         preexec_fn=die_with_parent,
     )
 

@@ -1,0 +1,42 @@
+"""A box of simulated GPUs: the real supervisor over workers whose model is a sleep, until SIGTERM."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.catalog import name_of
+from scripts.options import settings_with
+from scripts.signals import stop_on_signal
+from scripts.workers import supervisor
+
+WORKER = (sys.executable, "-P", "-m", "scripts.bench.live.simulated")
+
+
+def argv(picture_s: float, num_workers: int) -> list[str]:
+    """The command of a box of `num_workers`, each `picture_s` seconds a picture."""
+    program = [sys.executable, "-P", "-m", "scripts.bench.live.box"]
+    return [*program, "--picture-s", str(picture_s), "--workers", str(num_workers)]
+
+
+def main(
+    picture_s: Annotated[float, typer.Option()],
+    workers: Annotated[int, typer.Option(min=1)],
+    data: Annotated[Path, typer.Option()],
+) -> None:
+    """Run the workers over the Redis and the store that the settings name."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = settings_with(data=data)
+    where = ["--redis", settings.redis_url, "--storage", settings.storage_url, "--queue", name_of(settings.card)]
+    stop = threading.Event()
+    stop_on_signal(stop)
+    supervisor(settings, [[*WORKER, *where, "--picture-s", str(picture_s)]] * workers).run(stop)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,56 @@
+"""A worker process whose model is a sleep: no torch, so that many start where there is no GPU at all.
+
+Everything else is real: the queue, the leases, the heartbeat, the photographs read and the pictures stored.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Annotated
+
+import typer
+
+from inference.batching import Batch, BatchPolicy, Picture
+from inference.blobs import BlobStore
+from inference.jobs import ErrorCode, GenerationError
+from inference.worker import run_worker
+
+NUM_STEPS = 4
+CANCELLED = GenerationError(ErrorCode.CANCELLED, "This generation was cancelled.")
+
+
+class SimulatedGenerator:
+    """One picture at a time, `picture_s` seconds each; the picture is the person's own."""
+
+    def __init__(self, picture_s: float) -> None:
+        self.policy = BatchPolicy(max_jobs=1, window_s=0.0)
+        self._picture_s = picture_s
+
+    def generate(
+        self, batch: Batch, on_progress: Callable[[float], None], stopped: Callable[[int], bool]
+    ) -> Iterator[tuple[int, Picture | GenerationError]]:
+        for step in range(NUM_STEPS):
+            time.sleep(self._picture_s / NUM_STEPS)
+            on_progress((step + 1) / NUM_STEPS)
+            if stopped(0):
+                yield 0, CANCELLED
+                return
+        yield 0, Picture(batch.inputs[0].person)
+
+
+def main(
+    redis: Annotated[str, typer.Option()],
+    storage: Annotated[str, typer.Option()],
+    queue: Annotated[str, typer.Option()],
+    picture_s: Annotated[float, typer.Option()],
+    name: Annotated[str, typer.Option()],
+) -> None:
+    """Be one worker until SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    run_worker(redis, name, [queue], SimulatedGenerator(picture_s), BlobStore.open(storage))
+
+
+if __name__ == "__main__":
+    typer.run(main)
