@@ -111,7 +111,7 @@ def _grow(farm: Farm, num_waiting: int, plan: Plan, found: Scaling, shown: Progr
         box, ready_s = farm.start(num_gpus, plan.picture_s)
         found.cells.append(farm.busy(num_gpus, num_waiting, ready_s, plan.picture_s, plan.seconds))
         if num_waiting == min(plan.num_waiting):
-            found.idle.append(farm.idle(num_gpus, plan.picture_s))
+            found.idle.append(farm.idle(num_gpus, plan.picture_s, plan.seconds))
         box.stop()
         shown.advance(task)
 

@@ -51,22 +51,23 @@ def scaling(found: Scaling, command: str, machine: Machine) -> Report:
         },
         tables=[
             Table(
-                "A call's cost by the jobs that wait: ms as the caller sees it, and us of Redis's one thread",
+                "What a call costs by the jobs that wait: milliseconds, as the caller sees it",
                 ("waiting", *KINDS),
                 [
-                    *(
-                        (
-                            f"{depth:,}",
-                            *(f"{each['ms']} | {each['redis_us'].median:.0f}" for each in costs[depth].values()),
-                        )
-                        for depth in costs
-                    ),
-                    (f"{most:,} / {fewest:,}", *growth.values()),
+                    *((f"{depth:,}", *(cost["ms"].median for cost in costs[depth].values())) for depth in costs),
+                    (f"{most:,} / {fewest:,}", *(ratio.median for ratio in growth.values())),
+                    ("from", *(ratio.low for ratio in growth.values())),
+                    ("to", *(ratio.high for ratio in growth.values())),
                 ],
             ),
             Table(
+                "The same: microseconds of Redis's one thread",
+                ("waiting", *KINDS),
+                [(f"{depth:,}", *(cost["redis_us"].median for cost in costs[depth].values())) for depth in costs],
+            ),
+            Table(
                 f"Simulated GPUs, {found.plan.picture_s:g} s a picture",
-                ("GPUs", "waiting", "pictures/s", "efficiency", "submit p50 ms", "status p50 ms", "Redis", "start s"),
+                ("GPUs", "waiting", "pictures/s", "efficiency", "submit ms", "status ms", "Redis", "start s"),
                 [_cell_row(found, cell) for cell in found.cells],
             ),
             Table(

@@ -24,7 +24,6 @@ WARM_PICTURES = 2
 STATUS_EVERY_S = 0.1  # a client's
 NUM_CLIENTS = 4
 NUM_PICKUPS = 12
-IDLE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +79,8 @@ class Farm:
         rate = _rate(self._ended(since, time.time()))
         return Cell(num_gpus, num_waiting, rate, ready_s, redis_share, submit, status)
 
-    def idle(self, num_gpus: int, picture_s: float) -> Idle:
-        """The GPUs once nothing waits any more: asked for one picture now and then, and for none."""
+    def idle(self, num_gpus: int, picture_s: float, seconds: float) -> Idle:
+        """The GPUs once nothing waits any more: asked for one picture now and then, and for none for `seconds`."""
         self.drain()
         posted_at = {}
         for _ in range(NUM_PICKUPS):
@@ -91,7 +90,7 @@ class Farm:
         self.drain()
         started = {record.generation_id: record.started_at for record in records(self._stack.redis, list(posted_at))}
         before, cpu_s, workers_s = time.time(), _cpu_s(self._stack.redis), self._workers_cpu_s()
-        time.sleep(IDLE_S)
+        time.sleep(seconds)
         took_s = time.time() - before
         return Idle(
             num_gpus,
