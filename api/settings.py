@@ -89,6 +89,19 @@ class Settings(BaseSettings):
     garment_cache_gib: float = Field(
         4, ge=0, description="Host memory in which each worker keeps what it computed of garments, in GiB."
     )
+    cache_folder: Path = Field(
+        default_factory=lambda fields: fields["data"] / "cache",
+        description="Folder of what a worker measured, compiled and computed, for its next start.",
+        json_schema_extra={"shown": "`cache` in the data folder"},
+    )
+    batch_window_ms: float = Field(
+        5, ge=0, description="Milliseconds for which a lone generation waits for company, where batches are faster."
+    )
+    stages: Literal["overlap", "serial"] = Field(
+        "overlap",
+        description="How a worker works: `overlap` prepares the next batch and stores the last while one is made; "
+        "`serial` makes one picture at a time, stage after stage, to compare with.",
+    )
     weekly_limit: int = Field(10, ge=0, description="Generations a shopper may take in any seven days.")
     address_factor: int = Field(
         5,
@@ -134,7 +147,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
 
-    @field_validator("data", "products", "weights")
+    @field_validator("data", "products", "weights", "cache_folder")
     @classmethod
     def _absolute(cls, folder: Path | None) -> Path | None:
         return folder.expanduser().absolute() if folder else None

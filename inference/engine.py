@@ -1,4 +1,4 @@
-"""One model family on one device, loaded once and warmed up; then: prepare, begin, step ... step, finish."""
+"""One model family on one device, loaded once and warmed up; then: prepare | begin, step ... step, decode | finish."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import contextlib
 import logging
 import pkgutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from inference.batching import Batch, BatchPolicy, DeviceLostError, EngineError, Picture
-from inference.jobs import ErrorCode, GenerationError
+from inference.batching import BatchPolicy, DeviceLostError, EngineError, Picture, never_stopped, no_progress
+from inference.jobs import BatchKey, ErrorCode, GenerationError
+from inference.options import EngineOptions
+from inference.reuse import GarmentCache
+from inference.stats import Stats
 from inference.terms import check_card, check_offered, fewer_steps, settings_of
-from models.base import GarmentCache, Loading, TryOnFamily, TryOnInputs, UnusableInput
+from models.base import Loading, TryOnFamily, TryOnInputs, UnusableInput
 from models.catalog import FAMILIES, ModelCard
 from models.exactness import Optimisation
 from models.preprocess.helpers import Helpers
@@ -28,9 +32,9 @@ WORN = {"upper": "on the upper body", "lower": "on the legs", "overall": "on the
 logger = logging.getLogger(__name__)
 
 
-def family_of(card: ModelCard) -> type[TryOnFamily[Any, Any]]:
+def family_of(card: ModelCard) -> type[TryOnFamily[Any, Any, Any]]:
     """The class that the card's family names."""
-    family: type[TryOnFamily[Any, Any]] = pkgutil.resolve_name(FAMILIES[card.family])
+    family: type[TryOnFamily[Any, Any, Any]] = pkgutil.resolve_name(FAMILIES[card.family])
     return family
 
 
@@ -43,112 +47,144 @@ class Engine:
         models.weights.WeightsError: the checkpoint is not whole; the message names the command.
     """
 
-    def __init__(self, card: ModelCard, device_name: str, garment_cache: GarmentCache | None = None) -> None:
+    def __init__(self, card: ModelCard, device_name: str, options: EngineOptions) -> None:
         started_at = time.monotonic()
         self._device = torch.device(device_name)
         if self._device.type == "cuda" and (self._device.index or 0) >= torch.cuda.device_count():
             raise EngineError(f"There is no CUDA device for {device_name!r}: use --device cpu, or mend the driver.")
         # More than one at a time gains a CPU nothing, and makes each shopper wait for the others.
-        self.policy = BatchPolicy() if self._device.type == "cuda" else BatchPolicy(max_jobs=1, window_s=0.0)
+        max_jobs = 4 if options.overlap and self._device.type == "cuda" else 1
+        self.policy = BatchPolicy(max_jobs, options.batch_window_s if max_jobs > 1 else 0.0)
+        self.stats = Stats()
         self._card = card
         self._family = family_of(card).load(
-            card, self._device, Loading(Helpers.load(card, self._device), garment_cache)
+            card, self._device, Loading(Helpers.load(card, self._device), GarmentCache(options.garment_cache_bytes))
         )
         self._categories = self._family.categories & set(card.categories)
-        check_card(card, self._family.approximations, self._making(Batch([], None, None)))
+        check_card(card, self._family.approximations, self._making(BatchKey(card.name, None, None)))
         self._warm_up(card)
         logger.info("%s is ready on %s after %.1f s", card.name, self._device, time.monotonic() - started_at)
 
     def _warm_up(self, card: ModelCard) -> None:
-        """Make one grey picture in two steps, so that the first shopper does not wait for what is built lazily.
+        """Make a grey picture in two steps, so that the first shopper does not wait for what is built lazily.
 
         Families may guide all steps but the last, or compute a garment in the first alone: two show both kinds.
         """
         grey = np.full((card.height, card.width, 3), GREY, np.uint8)
         mask = np.full((card.height, card.width), WHITE, np.uint8)
         inputs = TryOnInputs(grey, grey, card.categories[0], seed=0, mask=mask, densepose=grey)
-        batch = Batch([inputs], num_inference_steps=WARM_UP_STEPS, guidance_scale=None)
-        for _, outcome in self._generate(batch, lambda fraction: None, lambda index: False):
-            if isinstance(outcome, GenerationError):
-                logger.info("no warm-up: the family wants a real picture")
+        try:
+            prepared = self._prepared(inputs)
+            (canvas,) = self.denoise([prepared], BatchKey(card.name, WARM_UP_STEPS, None), no_progress, never_stopped)
+            assert canvas is not None
+            self.finish(prepared, canvas)
+        except GenerationError:
+            logger.info("no warm-up: the family wants a real picture")
 
-    def generate(
-        self, batch: Batch, on_progress: Callable[[float], None], stopped: Callable[[int], bool]
-    ) -> Iterator[tuple[int, Picture | GenerationError]]:
-        """Each input's index and its picture or error, as soon as it is known.
-
-        `on_progress` is told after each step how much of the batch is done (0 to 1); between two steps, the inputs for
-        which `stopped` says so end, and when none is left, so does the batch.
+    def prepare(self, inputs: TryOnInputs, key: BatchKey) -> Any:
+        """One job's pictures, made ready on the CPU.
 
         Raises:
-            DeviceLostError: the device needs a new process.
+            GenerationError: they cannot be used, or not made so.
         """
-        try:
-            check_offered(batch, self._card, self._family.approximations, self._making(batch))
-        except GenerationError as error:
-            yield from ((index, error) for index in range(len(batch.inputs)))
-        else:
-            yield from self._generate(batch, on_progress, stopped)
+        check_offered(key, self._card, self._family.approximations, self._making(key))
+        return self._prepared(inputs)
 
-    def _generate(
-        self, batch: Batch, on_progress: Callable[[float], None], stopped: Callable[[int], bool]
-    ) -> Iterator[tuple[int, Picture | GenerationError]]:
-        prepared: dict[int, Any] = {}
-        for index, inputs in enumerate(batch.inputs):
-            outcome = self._prepare(inputs)
-            if isinstance(outcome, GenerationError):
-                yield index, outcome
-            else:
-                prepared[index] = outcome
-        if not prepared:
-            return
-
-        settings, running, pace = settings_of(batch, self._card), list(prepared), Pace(self._device)
-        with self._on_device():
-            state = self._family.begin(list(prepared.values()), settings)
-        for step in range(settings.num_inference_steps):
-            with self._on_device():
-                self._family.step(state)
-                pace.wait_for_the_step_before()
-            on_progress((step + 1) / settings.num_inference_steps)
-            for index in filter(stopped, list(running)):
-                running.remove(index)
-                yield index, GenerationError(ErrorCode.CANCELLED, "This generation was cancelled.")
-            if not running:
-                return
-        with self._on_device():
-            images = dict(zip(prepared, self._family.finish(state), strict=True))
-        making = self._making(batch)
-        for index in running:
-            yield index, Picture(images[index], self._family.warnings(prepared[index]), making)
-
-    def _making(self, batch: Batch) -> tuple[Optimisation, ...]:
-        """What makes the pictures of a batch cheaper."""
-        settings = settings_of(batch, self._card)
-        return self._family.optimisations(settings) + fewer_steps(settings, self._card)
-
-    def _prepare(self, inputs: TryOnInputs) -> Any:
+    def _prepared(self, inputs: TryOnInputs) -> Any:
         if inputs.category not in self._categories:
-            return GenerationError(
+            raise GenerationError(
                 ErrorCode.GARMENT_UNUSABLE,
                 f"Products worn {WORN[inputs.category]} can't be tried on here. Please choose another product.",
             )
         try:
-            with self._on_device():
+            with device_errors():
                 return self._family.prepare(inputs)
         except UnusableInput as error:
-            return GenerationError(CODES[error.which], error.sentence)
+            raise GenerationError(CODES[error.which], error.sentence) from error
 
-    @contextlib.contextmanager
-    def _on_device(self) -> Iterator[None]:
-        try:
-            with torch.inference_mode():
-                yield
-        except torch.OutOfMemoryError:
-            torch.cuda.empty_cache()  # each job is tried alone next
-            raise
-        except torch.AcceleratorError as error:  # after one of these every call to the device fails
-            raise DeviceLostError(str(error)) from error
+    def denoise(
+        self,
+        prepared: Sequence[Any],
+        key: BatchKey,
+        on_progress: Callable[[float], None],
+        stopped: Callable[[int], bool],
+    ) -> list[Canvas | None]:
+        """What the device makes of a batch; each canvas is there when `finish` has waited for it.
+
+        Raises:
+            DeviceLostError: the device needs a new process.
+        """
+        settings, running, pace = settings_of(key, self._card), set(range(len(prepared))), Pace(self._device)
+        with device_errors():
+            state = self._family.begin(prepared, settings)
+        for step in range(settings.num_inference_steps):
+            with device_errors():
+                self._family.step(state)
+                pace.wait_for_the_step_before()
+            on_progress((step + 1) / settings.num_inference_steps)
+            running -= {index for index in sorted(running) if stopped(index)}
+            if not running:
+                return [None] * len(prepared)
+        with device_errors():
+            canvases, written = self._family.decode(state), Written(self._device)
+        making = self._making(key)
+        return [Canvas(canvas, written, making) if index in running else None for index, canvas in enumerate(canvases)]
+
+    def finish(self, prepared: Any, canvas: Canvas) -> Picture:
+        """One job's picture, composed on the CPU.
+
+        Raises:
+            DeviceLostError: the device needs a new process.
+        """
+        with device_errors():
+            canvas.written.wait()
+            image = self._family.finish(prepared, canvas.pixels)
+        return Picture(image, self._family.warnings(prepared), canvas.making)
+
+    def _making(self, key: BatchKey) -> tuple[Optimisation, ...]:
+        """What makes such pictures cheaper."""
+        settings = settings_of(key, self._card)
+        return self._family.optimisations(settings) + fewer_steps(settings, self._card)
+
+
+@contextlib.contextmanager
+def device_errors() -> Iterator[None]:
+    """Inference mode, and the device's errors as ours.
+
+    Raises:
+        DeviceLostError: after this error every call to the device would fail.
+    """
+    try:
+        with torch.inference_mode():
+            yield
+    except torch.OutOfMemoryError:
+        torch.cuda.empty_cache()  # each job is tried alone next
+        raise
+    except torch.AcceleratorError as error:
+        raise DeviceLostError(str(error)) from error
+
+
+class Written:
+    """Whether the device has come as far as it was told until now."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._event: torch.cuda.Event | None = None
+        if device.type == "cuda":
+            self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._event.record(torch.cuda.current_stream(device))
+
+    def wait(self) -> None:
+        if self._event is not None:
+            self._event.synchronize()
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """What a family made for one job, to be read when it is `written`."""
+
+    pixels: Any
+    written: Written
+    making: tuple[Optimisation, ...]
 
 
 class Pace:
@@ -156,13 +192,10 @@ class Pace:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._before: torch.cuda.Event | None = None
+        self._before: Written | None = None
 
     def wait_for_the_step_before(self) -> None:
-        if self._device.type != "cuda":
-            return
-        queued = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        queued.record(torch.cuda.current_stream(self._device))
+        queued = Written(self._device)
         if self._before is not None:
-            self._before.synchronize()
+            self._before.wait()
         self._before = queued

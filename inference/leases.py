@@ -84,16 +84,16 @@ class Leases:
         return [_claimed(reply[0].decode(), row) for row in reply[1:]]
 
     def pulse(
-        self, worker: str, ttl_s: int, running: Mapping[Claim, float | None]
+        self, worker: str, ttl_s: int, running: Mapping[Claim, float | None], stats: str = "{}"
     ) -> tuple[bool, dict[Claim, Verdict]]:
-        """Renew the worker and what it runs; write the progress (0 to 1) that is not None.
+        """Renew the worker and what it runs; write the progress (0 to 1) that is not None, and what the worker counts.
 
         Returns whether the worker was still registered, and what has become of each claim.
         """
         jobs: list[str | float] = []
         for claim, progress in running.items():
             jobs += [claim.queue, claim.generation_id, claim.execution_id, "" if progress is None else progress]
-        registered, *verdicts = self._pulse(args=["", worker, self.lease_s, ttl_s, *jobs])
+        registered, *verdicts = self._pulse(args=["", worker, self.lease_s, ttl_s, stats, *jobs])
         told = {claim: Verdict(verdict.decode()) for claim, verdict in zip(running, verdicts, strict=True)}
         return registered == b"1", told
 

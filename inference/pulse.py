@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from redis.exceptions import RedisError
 
 from inference.leases import Claim, Leases, Verdict
+from inference.stats import Stats
 
 TICK_S = 0.2  # progress is written at most this often
 BEATS_A_LEASE = 3
@@ -25,13 +26,21 @@ class Pulse:
     """
 
     def __init__(
-        self, leases: Leases, worker: str, queues: Sequence[str], *, ttl_s: int, on_forgotten: Callable[[], None]
+        self,
+        leases: Leases,
+        worker: str,
+        queues: Sequence[str],
+        *,
+        ttl_s: int,
+        on_forgotten: Callable[[], None],
+        stats: Stats,
     ) -> None:
         self._leases = leases
         self._worker = worker
         self._queues = queues
         self._ttl_s = ttl_s
         self._on_forgotten = on_forgotten
+        self._stats = stats
         self._lock = threading.Lock()
         self._running: dict[Claim, float | None] = {}  # with the progress that is not yet written
         self._verdicts: dict[Claim, Verdict] = {}
@@ -101,7 +110,7 @@ class Pulse:
         with self._lock:
             telling = dict(self._running)
             self._running.update(dict.fromkeys(self._running))
-        registered, verdicts = self._leases.pulse(self._worker, self._ttl_s, telling)
+        registered, verdicts = self._leases.pulse(self._worker, self._ttl_s, telling, self._stats.to_json())
         self._beat_at = time.monotonic() + self._leases.lease_s / BEATS_A_LEASE
         with self._lock:
             bad = {claim: verdict for claim, verdict in verdicts.items() if verdict is not Verdict.HELD}

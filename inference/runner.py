@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from inference import pictures
-from inference.batching import Batch, DeviceLostError, Generator, Picture
+from inference.batching import DeviceLostError, Generator, Picture, Prepared
 from inference.jobs import ErrorCode, GenerationError, GenerationRequest
 from inference.leases import Claim, Ending, Leases, Verdict
 from inference.patience import patiently
@@ -107,33 +107,34 @@ class Runner:
         return None
 
     def _make(self, claims: Sequence[Claim]) -> None:
-        read = [(claim, inputs) for claim in claims if (inputs := self._read(claim)) is not None]
-        if not read:
+        ready = [(claim, prepared) for claim in claims if (prepared := self._prepare(claim)) is not None]
+        if not ready:
             return
-        batch_claims = [claim for claim, _ in read]
-        request = batch_claims[0].request
+        batch = [claim for claim, _ in ready]
+        request = batch[0].request
         assert request is not None
-        batch = Batch(
-            [inputs for _, inputs in read],
-            request.num_inference_steps,
-            request.guidance_scale,
-            request.approximations,
-            request.strict,
+        canvases = self._generator.denoise(
+            [prepared for _, prepared in ready],
+            request.batch_key,
+            lambda fraction: self._pulse.progress(batch, fraction),
+            lambda index: self._stopped(batch[index]),
         )
-        outcomes = self._generator.generate(
-            batch,
-            lambda fraction: self._pulse.progress(batch_claims, fraction),
-            lambda index: self._pulse.verdict(batch_claims[index]) is not Verdict.HELD,
-        )
-        for index, outcome in outcomes:
-            self._conclude(batch_claims[index], outcome)
+        for (claim, prepared), canvas in zip(ready, canvases, strict=True):
+            if canvas is not None:
+                self._conclude(claim, self._generator.finish(prepared, canvas))
 
-    def _read(self, claim: Claim) -> TryOnInputs | None:
-        """The claim's pictures; None when it ended here, alone."""
+    def _stopped(self, claim: Claim) -> bool:
+        verdict = self._pulse.verdict(claim)
+        if verdict is not Verdict.HELD:
+            self._end(claim, CANCELLED)
+        return verdict is not Verdict.HELD
+
+    def _prepare(self, claim: Claim) -> Prepared | None:
+        """What the device needs of the claim; None when it ended here, alone."""
         try:
             if claim.request is None:
                 raise GenerationError(ErrorCode.INTERNAL, SENTENCE)
-            return self._inputs(claim.request)
+            return self._generator.prepare(self._inputs(claim.request), claim.request.batch_key)
         except GenerationError as error:
             self._conclude(claim, error)
         except Exception as error:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from inference.jobs import ErrorCode, GenerationError
+from inference.jobs import BatchKey, ErrorCode, GenerationError
 from models.base import SamplingSettings
 from models.catalog import CardError
 from models.exactness import NONE, Exactness, Optimisation
 
 if TYPE_CHECKING:
-    from inference.batching import Batch
     from models.card import ModelCard
 
 NAMES = {
@@ -21,7 +20,7 @@ NAMES = {
 }
 
 
-def settings_of(batch: Batch, card: ModelCard) -> SamplingSettings:
+def settings_of(batch: BatchKey, card: ModelCard) -> SamplingSettings:
     """What the batch says, over what the card says; a strict one takes none of the card's approximations."""
     chosen = NONE if batch.strict else batch.approximations.over(card.approximations)
     steps, guidance = batch.num_inference_steps, batch.guidance_scale
@@ -38,7 +37,7 @@ def fewer_steps(settings: SamplingSettings, card: ModelCard) -> tuple[Optimisati
     return (Optimisation(f"{steps} steps instead of {usual}", Exactness.APPROXIMATE),) if steps < usual else ()
 
 
-def check_offered(batch: Batch, card: ModelCard, honoured: Iterable[str], making: Iterable[Optimisation]) -> None:
+def check_offered(batch: BatchKey, card: ModelCard, honoured: Iterable[str], making: Iterable[Optimisation]) -> None:
     """That the batch can be made as it wants to be. `honoured`: the family's; `making`: what would make it cheaper.
 
     Raises:

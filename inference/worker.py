@@ -81,7 +81,12 @@ class BatchWorker(SimpleWorker):
         self._policy = generator.policy
         self._leases = Leases(connect(redis_url, lease_s / 3), lease_s)
         self._pulse = Pulse(
-            self._leases, self.name, self.queue_names(), ttl_s=REGISTERED_S + 60, on_forgotten=self._register_again
+            self._leases,
+            self.name,
+            self.queue_names(),
+            ttl_s=REGISTERED_S + 60,
+            on_forgotten=self._register_again,
+            stats=generator.stats,
         )
         self._runner = Runner(self.name, generator, blobs, self._leases, self._pulse, lambda: self._stop_requested)
         self._claims: list[Claim] = []

@@ -1,7 +1,8 @@
-"""What every try-on family is: four verbs over a batch.
+"""What every try-on family is: five verbs.
 
-The engine owns the loop and calls `prepare` for each job, then `begin`, `step` x N and `finish` for a batch;
-the family owns the maths and knows no job, no shop and no HTTP.
+The engine owns the loop. On CPU threads it calls `prepare` for each job; then, where the device is, `begin`, `step` x N
+and `decode` for a batch; then, on CPU threads again, `finish` for each. The family owns the maths and knows no job, no
+shop and no HTTP.
 """
 
 from __future__ import annotations
@@ -87,9 +88,10 @@ class Loading:
 
 PreparedT = TypeVar("PreparedT")
 StateT = TypeVar("StateT")
+CanvasT = TypeVar("CanvasT")
 
 
-class TryOnFamily(ABC, Generic[PreparedT, StateT]):
+class TryOnFamily(ABC, Generic[PreparedT, StateT, CanvasT]):
     """A network family, loaded once on one device."""
 
     categories: ClassVar[frozenset[str]]
@@ -121,7 +123,7 @@ class TryOnFamily(ABC, Generic[PreparedT, StateT]):
 
     @abstractmethod
     def prepare(self, inputs: TryOnInputs) -> PreparedT:
-        """CPU work for one job.
+        """CPU work for one job, on any thread, while the device works on others.
 
         Raises:
             UnusableInput: the person or the garment cannot be used.
@@ -144,8 +146,17 @@ class TryOnFamily(ABC, Generic[PreparedT, StateT]):
 
     @abstractmethod
     def step(self, state: StateT) -> None:
-        """One denoising step for the whole batch, in place. Called `num_inference_steps` times."""
+        """One denoising step for the whole batch, in place. Called `num_inference_steps` times.
+
+        It never waits for a GPU: nothing comes to the host, nothing goes from it to the device.
+        """
 
     @abstractmethod
-    def finish(self, state: StateT) -> list[Image]:
-        """The pictures, in the order of `prepared`, each at its own person's size."""
+    def decode(self, state: StateT) -> list[CanvasT]:
+        """What was generated for each of `prepared`, on its way to host memory: it may be read when the device's
+        stream has come this far.
+        """
+
+    @abstractmethod
+    def finish(self, prepared: PreparedT, canvas: CanvasT) -> Image:
+        """CPU work for one job, on any thread: its picture, at its person's size, from its own `canvas` of `decode`."""

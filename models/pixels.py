@@ -14,7 +14,6 @@ def to_tensor(picture: Image) -> Tensor:
     return torch.from_numpy(picture[None].copy()).permute(0, 3, 1, 2).float() / 255 * 2 - 1
 
 
-def to_image(picture: Tensor) -> Image:
-    """`[3, H, W]` in [0, 1] as a picture."""
-    levels = (picture.float() * 255).round().to(torch.uint8)
-    return levels.permute(1, 2, 0).cpu().numpy()
+def to_levels(picture: Tensor) -> Tensor:
+    """`[3, H, W]` in [0, 1] as `uint8 [H, W, 3]`, where it is."""
+    return (picture.float() * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous()

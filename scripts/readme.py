@@ -13,7 +13,9 @@ from PIL import Image as Pillow
 from api.settings import SAMPLES
 from api.settings_table import settings_table
 from inference import pictures
-from inference.batching import Batch, Picture
+from inference.batching import make_one
+from inference.jobs import BatchKey
+from inference.options import EngineOptions
 from models.base import Image, TryOnInputs
 from models.catalog import load_card
 
@@ -34,14 +36,12 @@ def draw_picture() -> Image:
     """Figure, product and result, side by side, for each of `SHOWN`: `uint8 [H, W, 3] RGB`."""
     from inference.engine import Engine
 
-    engine = Engine(load_card("paperdoll"), "cpu")
+    engine = Engine(load_card("paperdoll"), "cpu", EngineOptions(overlap=False))
     strips = []
     for figure, product in SHOWN:
         person = pictures.decode((SAMPLES / "figures" / f"{figure}.png").read_bytes())
         garment = pictures.decode((SAMPLES / "products" / f"{product}.png").read_bytes())
-        batch = Batch([TryOnInputs(person, garment, "upper", seed=0)], None, None)
-        [(_, worn)] = engine.generate(batch, lambda _: None, lambda _: False)
-        assert isinstance(worn, Picture), worn
+        worn = make_one(engine, TryOnInputs(person, garment, "upper", seed=0), BatchKey("paperdoll", None, None))
         strips.append(np.hstack([_small(image) for image in (person, garment, worn.image)]))
     return np.hstack(strips)
 

@@ -9,6 +9,7 @@ from redis import Redis
 
 from api.settings import Settings
 from inference.blobs import BlobStore, purge_personal
+from inference.options import GIB, EngineOptions
 from inference.supervisor import Supervisor
 from inference.webhooks import WebhookTarget
 from models.catalog import name_of
@@ -31,6 +32,15 @@ def worker_argvs(settings: Settings, devices: list[str], num_workers: int | None
     common = [*FITTING_ROOM, "worker", "--card", settings.card, "--data", str(settings.data)]
     common += [part for name in settings.accepted_licences for part in ("--accept-licence", name)]
     return [[*common, "--device", devices[index % len(devices)]] for index in range(count)]
+
+
+def engine_options(settings: Settings) -> EngineOptions:
+    return EngineOptions(
+        cache_folder=settings.cache_folder,
+        garment_cache_bytes=round(settings.garment_cache_gib * GIB),
+        batch_window_s=settings.batch_window_ms / 1000,
+        overlap=settings.stages == "overlap",
+    )
 
 
 def supervisor(settings: Settings, argvs: list[list[str]]) -> Supervisor:

@@ -11,6 +11,7 @@ local function list_key(queue) return RQ .. ':queue:' .. queue end
 local function started_key(queue) return RQ .. ':wip:' .. queue end
 local function due_key(shop) return OURS .. ':webhooks:' .. shop end -- generation id -> when its webhook is due
 local function worker_key(worker) return RQ .. ':worker:' .. worker end
+local function stats_key(worker) return OURS .. ':worker:' .. worker end
 local function text(seconds) return string.format('%.6f', seconds) end
 
 local function clock(given)

@@ -1,5 +1,5 @@
 -- A worker is alive: renew its registration and the leases of what it runs, and write how far it is.
--- ARGV: now or '', worker, lease in seconds, seconds a silent worker stays registered,
+-- ARGV: now or '', worker, lease in seconds, seconds a silent worker stays registered, what it counts as JSON,
 --   then for each job that runs: queue, id, execution, progress or ''
 -- Returns for each job 'held', 'cancel' (held, and to be stopped) or 'lost'; first whether the worker is still registered.
 local now, worker, lease, ttl = clock(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -8,9 +8,11 @@ redis.call('HSET', worker_key(worker), 'last_heartbeat', iso(now))
 redis.call('EXPIRE', worker_key(worker), ttl)
 redis.call('EXPIRE', worker_key(worker) .. ':executions', MARGIN_S)
 redis.call('ZADD', OURS .. ':ready', text(now + lease), worker)
+redis.call('HSET', stats_key(worker), 'stats', ARGV[5], 'updated_at', text(now))
+redis.call('EXPIRE', stats_key(worker), ttl)
 
 local verdicts = { tostring(registered) }
-for i = 5, #ARGV, 4 do
+for i = 6, #ARGV, 4 do
   local queue, id, execution, progress = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local composite = id .. ':' .. execution
   if not redis.call('ZSCORE', started_key(queue), composite) or redis.call('EXISTS', job_key(id)) == 0 then

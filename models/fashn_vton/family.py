@@ -25,6 +25,7 @@ from models.preprocess.compositing import restore
 from models.preprocess.helpers import Helpers
 from models.preprocess.inputs import checked_inputs
 from models.sampling import job_noise
+from models.transfer import to_host
 from models.weights import build_network, load_tensors, precision_on
 
 CLASSES = {"upper": 1, "lower": 2, "overall": 3}
@@ -41,7 +42,7 @@ class State:
     walk: Walk
 
 
-class FashnVton(TryOnFamily[Prepared, State]):
+class FashnVton(TryOnFamily[Prepared, State, Tensor]):
     """Try-on in pixel space, without a parser. Its guidance scales 0 and 1 are both no guidance."""
 
     categories: ClassVar[frozenset[str]] = frozenset(CLASSES)
@@ -108,13 +109,13 @@ class FashnVton(TryOnFamily[Prepared, State]):
         state.walk.step()
 
     @torch.inference_mode()
-    def finish(self, state: State) -> list[Image]:
-        bytes_of = ((state.walk.pictures + 1) * 127.5).round().to(torch.uint8)
-        canvases = bytes_of.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-        return [
-            restore(one.inputs.person, canvas, one.fit, one.inputs.mask)
-            for one, canvas in zip(state.prepared, canvases, strict=True)
-        ]
+    def decode(self, state: State) -> list[Tensor]:
+        """`uint8 [H, W, 3]` each."""
+        levels = ((state.walk.pictures + 1) * 127.5).round().to(torch.uint8)
+        return list(to_host(levels.permute(0, 2, 3, 1).contiguous()))
+
+    def finish(self, prepared: Prepared, canvas: Tensor) -> Image:
+        return restore(prepared.inputs.person, canvas.numpy(), prepared.fit, prepared.inputs.mask)
 
     def _on_device(self, pictures: Sequence[PosedPicture]) -> Tensor:
         """`[B, 4, H, W]` in [-1, 1]."""

@@ -60,7 +60,7 @@ class Group:
 
 @dataclass(slots=True)
 class State:
-    """What `begin` hands to `step` and `finish`."""
+    """What `begin` hands to `step` and `decode`."""
 
     prepared: Sequence[Prepared]
     groups: list[Group]

@@ -20,16 +20,17 @@ from models.flux2_klein.networks import Networks
 from models.flux2_klein.prompts import NO_PROMPT
 from models.flux2_klein.schedule import Schedule
 from models.flux2_klein.work import count_flops
-from models.pixels import to_image, to_tensor
+from models.pixels import to_levels, to_tensor
 from models.preprocess.compositing import restore
 from models.preprocess.digest import digest_of
 from models.preprocess.inputs import checked_inputs
 from models.preprocess.person import person_crop
 from models.prompts import prompts_of
 from models.sampling import job_noise
+from models.transfer import to_host
 
 
-class Flux2Klein(TryOnFamily[Prepared, State]):
+class Flux2Klein(TryOnFamily[Prepared, State, Tensor]):
     """Try-on by instruction: it needs no mask, and a given one bounds what may change."""
 
     categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower", "overall"})
@@ -77,11 +78,12 @@ class Flux2Klein(TryOnFamily[Prepared, State]):
         state.num_steps_done += 1
 
     @torch.inference_mode()
-    def finish(self, state: State) -> list[Image]:
-        return [
-            restore(one.inputs.person, to_image(picture), one.fit, one.inputs.mask)
-            for one, picture in zip(state.prepared, self.canvases(state), strict=True)
-        ]
+    def decode(self, state: State) -> list[Tensor]:
+        """`uint8 [h, w, 3]` each."""
+        return [to_host(to_levels(picture)) for picture in self.canvases(state)]
+
+    def finish(self, prepared: Prepared, canvas: Tensor) -> Image:
+        return restore(prepared.inputs.person, canvas.numpy(), prepared.fit, prepared.inputs.mask)
 
     @torch.inference_mode()
     def canvases(self, state: State) -> list[Tensor]:

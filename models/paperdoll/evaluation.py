@@ -18,6 +18,7 @@ from models.paperdoll import bars
 from models.paperdoll.canvas import TORSO
 from models.paperdoll.drawings import Drawings
 from models.paperdoll.family import PaperDoll, State
+from models.paperdoll.painter import Finding
 from models.paperdoll.patterns import SEEN, UNSEEN
 from models.paperdoll.scoring import Regions, Tally
 
@@ -53,13 +54,13 @@ def evaluate(
 def _measure(family: PaperDoll, drawings: Drawings, tally: Tally, steps: list[int]) -> None:
     regions = Regions.of(drawings)
     states = {str(num_steps): run(family, drawings, num_steps) for num_steps in steps}
-    pictures = {name: stacked(family.finish(state)) for name, state in states.items()}
+    pictures = {name: stacked(pictures_of(family, state)) for name, state in states.items()}
     last = states[str(steps[-1])]
     outside = ~torch.cat(family.masks(last))
     for picture in pictures.values():
         changed = (_bytes(drawings.person) != _bytes(picture)).any(1)
         tally.add("outside_changed", (changed & outside).sum((1, 2)).float())
-    pictures["composite"] = stacked(family.composite(last))
+    pictures["composite"] = stacked(pictures_of(family, last, family.composite(last)))
     pictures["unchanged"], pictures["mean_colour"] = drawings.person, _mean_colour(drawings, regions)
     pictures["truth"] = drawings.truth
     for name, picture in pictures.items():
@@ -67,7 +68,7 @@ def _measure(family: PaperDoll, drawings: Drawings, tally: Tally, steps: list[in
 
 
 def run(family: PaperDoll, drawings: Drawings, num_steps: int) -> State:
-    """All steps on drawn examples, ready for `finish`."""
+    """All steps on drawn examples, ready for `decode`."""
     inputs = zip(images(drawings.person), images(drawings.flat), strict=True)
     prepared = [family.prepare(TryOnInputs(person, flat, "upper", seed)) for seed, (person, flat) in enumerate(inputs)]
     state = family.begin(prepared, SamplingSettings(num_steps, 0.0))
@@ -76,12 +77,18 @@ def run(family: PaperDoll, drawings: Drawings, num_steps: int) -> State:
     return state
 
 
+def pictures_of(family: PaperDoll, state: State, canvases: list[Finding] | None = None) -> list[Image]:
+    """The pictures, or those of other canvases."""
+    found = family.decode(state) if canvases is None else canvases
+    return [family.finish(one, canvas) for one, canvas in zip(state.prepared, found, strict=True)]
+
+
 def contact_sheet(family: PaperDoll, path: Path, *, num: int = 12, seed: int = SEEDS["seen"]) -> None:
     """Write a PNG of held-out examples in two columns: person, garment, what may change, result, truth."""
     drawings = Drawings.draw(seed, num, 2 * HEIGHT, 2 * WIDTH)
     state = run(family, drawings, bars.DEFAULT_STEPS)
     masked = torch.where(torch.cat(family.masks(state))[:, None], 0.5, drawings.person)
-    columns = [drawings.person, drawings.flat, masked, stacked(family.finish(state)), drawings.truth]
+    columns = [drawings.person, drawings.flat, masked, stacked(pictures_of(family, state)), drawings.truth]
     rows = [np.concatenate(row, 1) for row in zip(*map(images, columns), strict=True)]
     halves = [np.concatenate(rows[k::2], 0) for k in (0, 1)]
     Pillow.fromarray(np.concatenate(halves, 1)).save(path)
@@ -113,6 +120,6 @@ def seconds_a_picture(family: PaperDoll, num_steps: int) -> float:
     drawings, best = Drawings.draw(SEEDS["seen"], 1, 1024, 768), math.inf
     for _ in range(8):
         start = time.perf_counter()
-        family.finish(run(family, drawings, num_steps))
+        pictures_of(family, run(family, drawings, num_steps))
         best = min(best, time.perf_counter() - start)
     return best

@@ -50,7 +50,7 @@ class State:
     last: Look | None = None
 
 
-class PaperDoll(TryOnFamily[Prepared, State]):
+class PaperDoll(TryOnFamily[Prepared, State, Finding]):
     """Try-on for drawn figures, small enough for any CPU."""
 
     categories: ClassVar[frozenset[str]] = frozenset({"upper"})
@@ -106,17 +106,26 @@ class PaperDoll(TryOnFamily[Prepared, State]):
         state.noisy = sampling.step(state.noisy, state.last.picture * 2 - 1, time, next_time)
 
     @torch.inference_mode()
-    def finish(self, state: State) -> list[Image]:
-        assert state.last is not None, "finish is called after the steps"
-        return [self._paint(state, state.last, k) for k in range(len(state.prepared))]
+    def decode(self, state: State) -> list[Finding]:
+        assert state.last is not None, "decode is called after the steps"
+        return [_found(state, state.last, k).on_host() for k in range(len(state.prepared))]
 
     @torch.inference_mode()
-    def composite(self, state: State) -> list[Image]:
-        """The pictures as they are without the denoiser, to measure what it adds."""
+    def finish(self, prepared: Prepared, canvas: Finding) -> Image:
+        pictures = prepared.inputs
+        person = to_tensor(prepared.person_frame.padded(pictures.person))
+        garment = to_tensor(prepared.garment_frame.padded(pictures.garment))
+        picture = prepared.person_frame.cropped(paint(canvas, person, garment), pictures.person)
+        if pictures.mask is None:
+            return picture
+        return np.where(pictures.mask[..., None] > 0, picture, pictures.person)
+
+    @torch.inference_mode()
+    def composite(self, state: State) -> list[Finding]:
+        """The canvases as they are without the denoiser, to measure what it adds."""
         parts = state.scene.composition.logits
-        return [
-            self._paint(state, Look(parts, torch.ones_like(parts), state.noisy), k) for k in range(len(state.prepared))
-        ]
+        without = Look(parts, torch.ones_like(parts), state.noisy)
+        return [_found(state, without, k).on_host() for k in range(len(state.prepared))]
 
     def masks(self, state: State) -> list[Tensor]:
         """Where each picture may differ from its person, `bool [1, H, W]` at the person's size."""
@@ -126,20 +135,15 @@ class PaperDoll(TryOnFamily[Prepared, State]):
             masks.append(one.person_frame.inner(full_size_mask(mask[None], height, width)[0], one.inputs.person))
         return masks
 
-    def _paint(self, state: State, last: Look, k: int) -> Image:
-        one, row = state.prepared[k], slice(k, k + 1)
-        finding = Finding(
-            state.scene.composition.rows(row),
-            state.person.keypoints[row],
-            state.flat.keypoints[row],
-            last.logits[row],
-            last.brightness[row],
-        )
-        person, garment = (
-            to_tensor(frame.padded(picture)).to(self._device)
-            for frame, picture in ((one.person_frame, one.inputs.person), (one.garment_frame, one.inputs.garment))
-        )
-        picture = one.person_frame.cropped(paint(finding, person, garment), one.inputs.person)
-        if one.inputs.mask is None:
-            return picture
-        return np.where(one.inputs.mask[..., None] > 0, picture, one.inputs.person)
+
+def _found(state: State, last: Look, k: int) -> Finding:
+    row = slice(k, k + 1)
+    composition = state.scene.composition
+    return Finding(
+        composition.mask[row],
+        composition.sources.rows(row),
+        state.person.keypoints[row],
+        state.flat.keypoints[row],
+        last.logits[row],
+        last.brightness[row],
+    )

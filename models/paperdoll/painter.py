@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.paperdoll.composition import Composition
 from models.paperdoll.denoising import compose
 from models.paperdoll.geometry import BodyCoordinates, frame_grid
-from models.paperdoll.layers import Window
+from models.paperdoll.layers import Layers, Spread, Window
+from models.transfer import to_host
 
 STEEPEST = 6.0
 
@@ -20,11 +20,26 @@ STEEPEST = 6.0
 class Finding:
     """What is known of one picture at 128x96: keypoints `[1, 12, 2]` each, `logits` and `brightness` `[1, 7, h, w]`."""
 
-    composition: Composition
+    mask: Tensor
+    sources: Layers
     person_keypoints: Tensor
     flat_keypoints: Tensor
     logits: Tensor
     brightness: Tensor
+
+    def on_host(self) -> Finding:
+        """In host memory, when the device has come this far."""
+        own, cloth = (
+            Spread(to_host(one.known), to_host(one.colours)) for one in (self.sources.own, self.sources.cloth)
+        )
+        return Finding(
+            to_host(self.mask),
+            Layers(own, cloth),
+            to_host(self.person_keypoints),
+            to_host(self.flat_keypoints),
+            to_host(self.logits),
+            to_host(self.brightness),
+        )
 
 
 def paint(finding: Finding, person: Tensor, flat: Tensor) -> Tensor:
@@ -35,12 +50,12 @@ def paint(finding: Finding, person: Tensor, flat: Tensor) -> Tensor:
     """
     height, width = person.shape[2:]
     steeper = min(STEEPEST, max(1.0, height / finding.logits.shape[2]))
-    mask = full_size_mask(finding.composition.mask, height, width)
+    mask = full_size_mask(finding.mask, height, width)
     window = _window(mask)
     grid = frame_grid(height, width, person.device)[window]
     body = BodyCoordinates.of(finding.person_keypoints, grid)
     flat_body = BodyCoordinates.of(finding.flat_keypoints, grid[:1, :1])
-    layers = finding.composition.sources.at(person, flat, body, flat_body, window)
+    layers = finding.sources.at(person, flat, body, flat_body, window)
     parts = (_enlarged(_smoothed(finding.logits), height, width)[(..., *window)] * steeper).softmax(1)
     brightness = _enlarged(finding.brightness, height, width)[(..., *window)]
     painted = person.clone()

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from models.base import GarmentCache, Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.catalog import ModelCard
 from models.flops import FlopCount
+from models.pixels import to_levels
 from models.preprocess.inputs import checked_inputs
 from models.prompts import prompts_of
 from models.qwen_edit.coder import PIXELS_A_TOKEN
@@ -27,6 +28,7 @@ from models.qwen_edit.pictures import Picture
 from models.qwen_edit.reader import tokens_of
 from models.qwen_edit.schedule import combined, noise_levels
 from models.qwen_edit.work import counted
+from models.transfer import to_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class State:
     num_steps_done: int = 0
 
 
-class QwenEdit(TryOnFamily[Prepared, State]):
+class QwenEdit(TryOnFamily[Prepared, State, Tensor]):
     """Qwen-Image-Edit-2511 and its kin."""
 
     categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower", "overall"})
@@ -115,14 +117,18 @@ class QwenEdit(TryOnFamily[Prepared, State]):
         state.num_steps_done += 1
 
     @torch.inference_mode()
-    def finish(self, state: State) -> list[Image]:
-        pictures: dict[int, Image] = {}
+    def decode(self, state: State) -> list[Tensor]:
+        """`uint8 [h, w, 3]` each."""
+        canvases: dict[int, Tensor] = {}
         for group in state.groups:
             for row, job in enumerate(group.jobs):
-                one = state.prepared[job]
-                pixels = self._networks.coder.decoded(group.noisy[row : row + 1], *one.person.size)
-                pictures[job] = one.in_photograph(pixels)
-        return [pictures[job] for job in range(len(state.prepared))]
+                size = state.prepared[job].person.size
+                pixels = self._networks.coder.decoded(group.noisy[row : row + 1], *size)
+                canvases[job] = to_host(to_levels((pixels[0].float() / 2 + 0.5).clamp(0, 1)))
+        return [canvases[job] for job in range(len(state.prepared))]
+
+    def finish(self, prepared: Prepared, canvas: Tensor) -> Image:
+        return prepared.in_photograph(canvas.numpy())
 
     def _conditions(self, one: Prepared, num_branches: int) -> Conditions:
         pictures = [self._looked_at(one.person), self._kept(one.garment)]

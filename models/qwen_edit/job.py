@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from models.base import Image, TryOnInputs
-from models.pixels import to_image
 from models.preprocess.compositing import restore
 from models.preprocess.fitting import Box, Fit
 from models.qwen_edit.coder import DOWNSCALING, packed
@@ -29,9 +28,8 @@ class Prepared:
         height, width = (side // DOWNSCALING for side in self.person.size)
         return packed(job_noise(self.inputs.seed, (1, num_channels // 4, height, width)))
 
-    def in_photograph(self, pixels: Tensor) -> Image:
-        """`pixels` `[1, 3, H, W]` in [-1, 1] of the canvas, at the photograph's size, in the mask if there is one."""
-        canvas = to_image((pixels[0].float() / 2 + 0.5).clamp(0, 1))
+    def in_photograph(self, canvas: Image) -> Image:
+        """The canvas at the photograph's size, in the mask if there is one."""
         rows, columns = self.inputs.person.shape[:2]
         height, width = self.person.size
         fit = Fit(Box(0, 0, columns, rows), Box(0, 0, width, height), (rows, columns))

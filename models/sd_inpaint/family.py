@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.catalog import ModelCard
@@ -22,11 +22,12 @@ from models.sd_inpaint.concatenation import Concatenation
 from models.sd_inpaint.core import Core
 from models.sd_inpaint.counting import counted
 from models.sd_inpaint.options import Options
-from models.sd_inpaint.pictures import Preparation, Prepared, scene_of, to_images
+from models.sd_inpaint.pictures import Preparation, Prepared, scene_of, to_levels
 from models.sd_inpaint.reference import Reference
 from models.sd_inpaint.scene import Predict, Sampling
 from models.sd_inpaint.unet import UNet
 from models.sd_inpaint.vae import decoded
+from models.transfer import to_host
 from models.weights import precision_on
 
 
@@ -39,7 +40,7 @@ class State:
     predict: Predict
 
 
-class SdInpaint(TryOnFamily[Prepared, State]):
+class SdInpaint(TryOnFamily[Prepared, State, Tensor]):
     """CatVTON and Leffa. A guidance scale of 1 or less is no guidance, as published."""
 
     categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower", "overall"})
@@ -90,13 +91,13 @@ class SdInpaint(TryOnFamily[Prepared, State]):
         walk.step(state.predict(walk.latents, walk.num_done))
 
     @torch.inference_mode()
-    def finish(self, state: State) -> list[Image]:
+    def decode(self, state: State) -> list[Tensor]:
+        """`uint8 [H, W, 3]` each."""
         latents = self._conditioner.person_part(state.walk.latents)
-        canvases = to_images(decoded(self._conditioner.core.vae, latents))
-        return [
-            restore(one.inputs.person, canvas, one.fit, one.inputs.mask)
-            for one, canvas in zip(state.prepared, canvases, strict=True)
-        ]
+        return list(to_host(to_levels(decoded(self._conditioner.core.vae, latents))))
+
+    def finish(self, prepared: Prepared, canvas: Tensor) -> Image:
+        return restore(prepared.inputs.person, canvas.numpy(), prepared.fit, prepared.inputs.mask)
 
 
 def _concatenation(builder: Builder, options: Options, loading: Loading) -> Concatenation:

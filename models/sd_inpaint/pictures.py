@@ -118,10 +118,9 @@ def scene_of(prepared: Sequence[Prepared], device: torch.device, dtype: torch.dt
     )
 
 
-def to_images(pictures: Tensor) -> npt.NDArray[np.uint8]:
-    """`[B, 3, H, W]` in [0, 1] -> `uint8 [B, H, W, 3]`."""
-    found: npt.NDArray[np.uint8] = (pictures * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-    return found
+def to_levels(pictures: Tensor) -> Tensor:
+    """`[B, 3, H, W]` in [0, 1] -> `uint8 [B, H, W, 3]`, where they are."""
+    return (pictures * 255).round().byte().permute(0, 2, 3, 1).contiguous()
 
 
 def _binary(mask: Mask, blur: float) -> Tensor:

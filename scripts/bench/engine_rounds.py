@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from inference.batching import Batch
+from inference.batching import make_one
 from inference.engine import Engine
+from inference.jobs import BatchKey
+from inference.options import EngineOptions
 from models.base import TryOnInputs
 from models.catalog import ModelCard
 from scripts.bench.report import progress
@@ -16,12 +18,12 @@ ROUNDS = 5
 
 def measure(card: ModelCard, device: str) -> Spread:
     """Seconds of one picture."""
-    engine = Engine(card, device)
+    engine = Engine(card, device, EngineOptions(overlap=False))
     grey = np.full((card.height, card.width, 3), 128, np.uint8)
-    batch = Batch([TryOnInputs(grey, grey, card.categories[0], seed=0)], None, None)
+    inputs, key = TryOnInputs(grey, grey, card.categories[0], seed=0), BatchKey(card.name, None, None)
 
     def once() -> None:
-        list(engine.generate(batch, lambda _: None, lambda _: False))
+        make_one(engine, inputs, key)
 
     with progress() as shown:
         task = shown.add_task(card.name, total=ROUNDS)

@@ -15,8 +15,9 @@ from rich.progress import Progress
 from api.errors import ApiError
 from api.photos import garment_picture
 from inference import pictures
-from inference.batching import Batch
-from inference.jobs import Category, GenerationError
+from inference.batching import make_one
+from inference.jobs import BatchKey, Category, GenerationError
+from inference.options import EngineOptions
 from models.base import Image, TryOnInputs
 from scripts.devices import parse_devices
 from scripts.options import AcceptLicence, Card, Device, card_of, settings_with
@@ -59,20 +60,23 @@ def run(
         garment_is_worn=worn,
     )
     started = time.perf_counter()
-    engine = Engine(chosen, parse_devices(device)[0])
+    engine = Engine(chosen, parse_devices(device)[0], EngineOptions(overlap=False))
     loaded = time.perf_counter()
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("denoising", total=1.0)
-        batch = Batch([inputs], steps, None)
-        [(_, outcome)] = engine.generate(
-            batch, lambda fraction: progress.update(task, completed=fraction), lambda _: False
-        )
-    if isinstance(outcome, GenerationError):
-        raise typer.BadParameter(outcome.sentence)
-    output.write_bytes(pictures.encode(outcome.image))
+        try:
+            made = make_one(
+                engine,
+                inputs,
+                BatchKey(chosen.name, steps, None),
+                lambda fraction: progress.update(task, completed=fraction),
+            )
+        except GenerationError as error:
+            raise typer.BadParameter(error.sentence) from None
+    output.write_bytes(pictures.encode(made.image))
     seconds = {"load_s": round(loaded - started, 3), "generate_s": round(time.perf_counter() - loaded, 3)}
-    told = {"output": str(output), "card": chosen.name, "seed": chosen_seed, "warnings": outcome.warnings}
-    optimisations = [one.as_dict() for one in outcome.optimisations]
+    told = {"output": str(output), "card": chosen.name, "seed": chosen_seed, "warnings": made.warnings}
+    optimisations = [one.as_dict() for one in made.optimisations]
     print(json.dumps(told | seconds | {"optimisations": optimisations}))
 
 

@@ -16,7 +16,7 @@ from models.catalog import name_of
 from scripts.devices import parse_devices
 from scripts.options import AcceptLicence, Card, Data, Device, card_of, settings_with
 from scripts.signals import stop_on_signal
-from scripts.workers import supervisor, worker_argvs
+from scripts.workers import engine_options, supervisor, worker_argvs
 
 Name = Annotated[str | None, typer.Option(help="Be one bare worker of this name, without a supervisor.")]
 NumWorkers = Annotated[int | None, typer.Option(min=1, help="Worker processes; one a device if not given.")]
@@ -46,10 +46,8 @@ def run(
 
 def _work(settings: Settings, device: str, name: str) -> None:
     from inference.engine import Engine  # torch: the supervisor lives without it
-    from inference.reuse import GarmentCache
 
     card = card_of(settings)
     check_version(settings.redis_url)
-    garment_cache = GarmentCache(round(settings.garment_cache_gib * 2**30))
-    engine = Engine(card, device, garment_cache)
+    engine = Engine(card, device, engine_options(settings))
     run_worker(settings.redis_url, name, [name_of(settings.card)], engine, BlobStore.open(settings.storage_url))

@@ -9,16 +9,18 @@ import argparse
 import ctypes
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from inference.batching import Batch, BatchPolicy, DeviceLostError, Picture
+from inference.batching import BatchPolicy, DeviceLostError, Picture
 from inference.blobs import BlobStore
-from inference.jobs import ErrorCode, GenerationError
+from inference.jobs import BatchKey, ErrorCode, GenerationError
 from inference.leases import Claim, Leases
+from inference.stats import Stats
 from inference.worker import run_worker
+from models.base import TryOnInputs
 from models.exactness import Exactness, Optimisation
 
 MISHAPS = {1: "raises", 2: "unusable", 3: "device lost", 4: "hangs"}
@@ -27,37 +29,40 @@ MISHAPS = {1: "raises", 2: "unusable", 3: "device lost", 4: "hangs"}
 class FakeGenerator:
     def __init__(self, log: Path, num_steps: int, step_s: float, policy: BatchPolicy) -> None:
         self.policy = policy
+        self.stats = Stats()
         self._log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._num_steps = num_steps
         self._step_s = step_s
 
-    def generate(
-        self, batch: Batch, on_progress: Callable[[float], None], stopped: Callable[[int], bool]
-    ) -> Iterator[tuple[int, Picture | GenerationError]]:
-        mishaps = [MISHAPS.get(int(inputs.garment[0, 0, 0])) for inputs in batch.inputs]
-        running = []
-        for index, mishap in enumerate(mishaps):
-            if mishap == "unusable":
-                yield index, GenerationError(ErrorCode.PHOTO_UNUSABLE, "Stand up straight.")
-            else:
-                running.append(index)
-        self._note("begin", batch, running)
+    def prepare(self, inputs: TryOnInputs, key: BatchKey) -> TryOnInputs:
+        if mishap_of(inputs) == "unusable":
+            raise GenerationError(ErrorCode.PHOTO_UNUSABLE, "Stand up straight.")
+        return inputs
+
+    def denoise(
+        self,
+        prepared: Sequence[TryOnInputs],
+        key: BatchKey,
+        on_progress: Callable[[float], None],
+        stopped: Callable[[int], bool],
+    ) -> list[tuple[int, BatchKey] | None]:
+        mishaps = [mishap_of(inputs) for inputs in prepared]
+        running = list(range(len(prepared)))
+        self._note("begin", prepared, running)
         for step in range(self._num_steps):
             time.sleep(self._step_s)
             self._mishap(mishaps)
             on_progress((step + 1) / self._num_steps)
-            for index in [index for index in running if stopped(index)]:
-                running.remove(index)
-                yield index, GenerationError(ErrorCode.CANCELLED, "This generation was cancelled.")
+            running = [index for index in running if not stopped(index)]
             if not running:
-                return
-        self._note("end", batch, running)
-        for index in running:
-            picture = batch.inputs[index].person.copy()
-            picture[0, 0] = [batch.inputs[index].seed % 256, batch.inputs[index].seed // 256 % 256, 0]
-            masked = batch.inputs[index].mask is not None
-            warnings = ("The mask was yours.",) if masked else ()
-            yield index, Picture(picture, warnings, told(batch))
+                return [None] * len(prepared)
+        self._note("end", prepared, running)
+        return [(inputs.seed, key) if index in running else None for index, inputs in enumerate(prepared)]
+
+    def finish(self, prepared: TryOnInputs, canvas: tuple[int, BatchKey]) -> Picture:
+        picture, (seed, key) = prepared.person.copy(), canvas
+        picture[0, 0] = [seed % 256, seed // 256 % 256, 0]
+        return Picture(picture, ("The mask was yours.",) if prepared.mask is not None else (), told(key))
 
     def _mishap(self, mishaps: list[str | None]) -> None:
         if "raises" in mishaps:
@@ -67,14 +72,18 @@ class FakeGenerator:
         if "hangs" in mishaps:
             ctypes.PyDLL(None).sleep(60)  # one long call that lets no other thread run
 
-    def _note(self, what: str, batch: Batch, running: list[int]) -> None:
-        seeds = ",".join(str(batch.inputs[index].seed) for index in running)
+    def _note(self, what: str, prepared: Sequence[TryOnInputs], running: list[int]) -> None:
+        seeds = ",".join(str(prepared[index].seed) for index in running)
         os.write(self._log, f"{what} {os.getpid()} {time.time():.6f} {seeds}\n".encode())
 
 
-def told(batch: Batch) -> tuple[Optimisation, ...]:
+def told(key: BatchKey) -> tuple[Optimisation, ...]:
     """How the batch was asked to be made, as if that had been measured."""
-    return tuple(Optimisation(name, Exactness.APPROXIMATE, 0.5) for name in sorted(batch.approximations.asked))
+    return tuple(Optimisation(name, Exactness.APPROXIMATE, 0.5) for name in sorted(key.approximations.asked))
+
+
+def mishap_of(inputs: TryOnInputs) -> str | None:
+    return MISHAPS.get(int(inputs.garment[0, 0, 0]))
 
 
 def lose_claims(num_claims: int) -> None:

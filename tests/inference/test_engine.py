@@ -3,23 +3,23 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pytest
 import torch
 
-from inference.batching import Batch, BatchPolicy, DeviceLostError, EngineError, Picture, wait_for_company_s
+from inference.batching import BatchPolicy, DeviceLostError, EngineError, make_one, wait_for_company_s
 from inference.engine import Engine, family_of
-from inference.jobs import ErrorCode, GenerationError
+from inference.jobs import BatchKey, ErrorCode, GenerationError
+from inference.options import EngineOptions
 from models import catalog
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
 from models.catalog import Licence, ModelCard
 from models.flops import FlopCount
 
-if TYPE_CHECKING:
-    from inference.batching import Generator
-
+ALONE = EngineOptions(overlap=False)
+KEY = BatchKey("counting", None, None)
 BROKEN_PERSON, BROKEN_GARMENT = 1, 2
 
 
@@ -31,7 +31,7 @@ class State:
 
 
 @dataclass
-class Counting(TryOnFamily[TryOnInputs, State]):
+class Counting(TryOnFamily[TryOnInputs, State, int]):
     """A family whose pictures count the steps that made them."""
 
     categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower"})  # the card knows one
@@ -64,9 +64,12 @@ class Counting(TryOnFamily[TryOnInputs, State]):
         self.calls.append("step")
         state.num_steps += 1
 
-    def finish(self, state: State) -> list[Image]:
-        self.calls.append("finish")
-        return [np.full((2, 2, 3), state.num_steps + inputs.seed, np.uint8) for inputs in state.prepared]
+    def decode(self, state: State) -> list[int]:
+        self.calls.append("decode")
+        return [state.num_steps + inputs.seed for inputs in state.prepared]
+
+    def finish(self, prepared: TryOnInputs, canvas: int) -> Image:
+        return np.full((2, 2, 3), canvas, np.uint8)
 
 
 def inputs(seed: int = 0, *, person: int = 9, garment: int = 9, category: str = "upper") -> TryOnInputs:
@@ -90,95 +93,99 @@ def card(monkeypatch: pytest.MonkeyPatch) -> ModelCard:
 def engine(family: Counting, card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> Engine:
     monkeypatch.setattr(Counting, "load", lambda card, device, loading: family)
     monkeypatch.setattr("inference.engine.family_of", lambda card: Counting)
-    engine = Engine(card, "cpu")
-    assert family.calls == ["begin 1", "step", "step", "finish"], "it is warm"
+    engine = Engine(card, "cpu", ALONE)
+    assert family.calls == ["begin 1", "step", "step", "decode"], "it is warm"
     family.calls.clear()
     return engine
 
 
 def run(
-    engine: Generator, batch: Batch, stopped: Callable[[int], bool] = lambda index: False
-) -> tuple[dict[int, Picture | GenerationError], list[float]]:
+    engine: Engine,
+    *batch: TryOnInputs,
+    steps: int | None = None,
+    stopped: Callable[[int], bool] = lambda index: False,
+) -> tuple[list[int | None], list[float]]:
+    """A level of each picture, None for what was stopped; and the progress that was told."""
     progress: list[float] = []
-    outcomes = list(engine.generate(batch, progress.append, stopped))
-    assert len(dict(outcomes)) == len(outcomes), "an input ended twice"
-    return dict(outcomes), progress
+    prepared = [engine.prepare(one, KEY) for one in batch]
+    canvases = engine.denoise(prepared, BatchKey("counting", steps, None), progress.append, stopped)
+    pictures = [canvas and engine.finish(one, canvas) for one, canvas in zip(prepared, canvases, strict=True)]
+    return [picture and int(picture.image[0, 0, 0]) for picture in pictures], progress
 
 
 def test_each_input_gets_its_own_picture_after_the_card_s_number_of_steps(engine: Engine, family: Counting) -> None:
-    outcomes, progress = run(engine, Batch([inputs(10), inputs(20)], None, None))
-    assert {index: int(picture.image[0, 0, 0]) for index, picture in outcomes.items()} == {0: 14, 1: 24}  # type: ignore[union-attr]
-    assert progress == [0.25, 0.5, 0.75, 1.0]
-    assert family.calls == ["begin 2", "step", "step", "step", "step", "finish"]
+    assert run(engine, inputs(10), inputs(20)) == ([14, 24], [0.25, 0.5, 0.75, 1.0])
+    assert family.calls == ["begin 2", "step", "step", "step", "step", "decode"]
 
 
 def test_a_batch_s_own_number_of_steps_wins(engine: Engine) -> None:
-    outcomes, progress = run(engine, Batch([inputs(10)], 2, None))
-    assert int(outcomes[0].image[0, 0, 0]) == 12  # type: ignore[union-attr]
-    assert progress == [0.5, 1.0]
+    assert run(engine, inputs(10), steps=2) == ([12], [0.5, 1.0])
 
 
-def test_unusable_inputs_fail_alone_before_the_first_step(engine: Engine, family: Counting) -> None:
-    unusable = [inputs(person=BROKEN_PERSON), inputs(garment=BROKEN_GARMENT), inputs(category="lower")]
-    outcomes, _ = run(engine, Batch([unusable[0], inputs(7), *unusable[1:]], 1, None))
-    errors = {
-        index: (told.code, told.sentence) for index, told in outcomes.items() if isinstance(told, GenerationError)
-    }
-    assert errors[0] == (ErrorCode.PHOTO_UNUSABLE, "Show your arms.")
-    assert errors[2] == (ErrorCode.GARMENT_UNUSABLE, "This is no garment.")
-    assert errors[3][0] is ErrorCode.GARMENT_UNUSABLE
-    assert list(outcomes) == [0, 2, 3, 1], "errors are told before the picture"
-    assert family.calls[0] == "begin 1"
+@pytest.mark.parametrize(
+    ("changes", "code", "sentence"),
+    [
+        ({"person": BROKEN_PERSON}, ErrorCode.PHOTO_UNUSABLE, "Show your arms."),
+        ({"garment": BROKEN_GARMENT}, ErrorCode.GARMENT_UNUSABLE, "This is no garment."),
+        ({"category": "lower"}, ErrorCode.GARMENT_UNUSABLE, "Products worn on the legs"),
+    ],
+)
+def test_unusable_inputs_are_refused_before_the_device_sees_them(
+    engine: Engine, family: Counting, changes: dict[str, Any], code: ErrorCode, sentence: str
+) -> None:
+    with pytest.raises(GenerationError, match=sentence) as caught:
+        engine.prepare(inputs(**changes), KEY)
+    assert caught.value.code is code
+    assert family.calls == []
 
 
 def test_a_picture_comes_with_its_family_s_warnings(
     engine: Engine, family: Counting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(family, "warnings", lambda prepared: (f"seed {prepared.seed}",))
-    outcomes, _ = run(engine, Batch([inputs(1), inputs(2)], 1, None))
-    assert [outcomes[index].warnings for index in (0, 1)] == [("seed 1",), ("seed 2",)]  # type: ignore[union-attr]
-
-
-def test_when_nothing_is_usable_nothing_begins(engine: Engine, family: Counting) -> None:
-    run(engine, Batch([inputs(person=BROKEN_PERSON)], None, None))
-    assert family.calls == []
+    assert make_one(engine, inputs(1), BatchKey("counting", 1, None)).warnings == ("seed 1",)
 
 
 def test_a_stopped_input_ends_between_steps_and_its_mates_go_on(engine: Engine, family: Counting) -> None:
-    batch = Batch([inputs(10), inputs(20)], None, None)
-    outcomes, progress = run(engine, batch, lambda index: index == 0 and family.calls.count("step") >= 2)
-    assert isinstance(outcomes[0], GenerationError)
-    assert outcomes[0].code is ErrorCode.CANCELLED
-    assert int(outcomes[1].image[0, 0, 0]) == 24  # type: ignore[union-attr]
+    levels, progress = run(
+        engine, inputs(10), inputs(20), stopped=lambda index: index == 0 and family.calls.count("step") >= 2
+    )
+    assert levels == [None, 24]
     assert progress[-1] == 1.0
 
 
 def test_when_all_are_stopped_no_further_step_is_made(engine: Engine, family: Counting) -> None:
-    run(engine, Batch([inputs(), inputs()], None, None), lambda index: family.calls.count("step") >= 2)
+    assert run(engine, inputs(), inputs(), stopped=lambda index: family.calls.count("step") >= 2)[0] == [None, None]
     assert family.calls == ["begin 2", "step", "step"]
 
 
-def test_gradients_are_on_again_while_the_worker_handles_an_outcome(engine: Engine) -> None:
-    for _ in engine.generate(Batch([inputs(), inputs()], None, None), lambda fraction: None, lambda index: False):
-        assert not torch.is_inference_mode_enabled()
+def test_gradients_are_on_again_while_the_worker_is_told_of_progress(engine: Engine) -> None:
+    told: list[bool] = []
+    engine.denoise(
+        [engine.prepare(inputs(), KEY)],
+        KEY,
+        lambda fraction: told.append(torch.is_inference_mode_enabled()),
+        lambda index: False,
+    )
+    assert told == [False] * 4
 
 
 def test_an_error_of_the_accelerator_is_a_lost_device_and_no_job_s_fault(engine: Engine, family: Counting) -> None:
     family.fails_with = torch.AcceleratorError("CUDA error: an illegal memory access was encountered", 700)
     with pytest.raises(DeviceLostError):
-        run(engine, Batch([inputs()], None, None))
+        run(engine, inputs())
 
 
 def test_too_little_memory_is_an_error_of_the_batch(engine: Engine, family: Counting) -> None:
     family.fails_with = torch.OutOfMemoryError("CUDA out of memory")
     with pytest.raises(torch.OutOfMemoryError):
-        run(engine, Batch([inputs()], None, None))
+        run(engine, inputs())
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_a_missing_device_is_refused_with_a_sentence(card: ModelCard) -> None:
     with pytest.raises(EngineError, match="--device cpu"):
-        Engine(card, "cuda:0")
+        Engine(card, "cuda:0", ALONE)
 
 
 @pytest.mark.parametrize("name", [name for name in catalog.card_names() if not catalog.read_card(name).is_helper])

@@ -10,6 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from inference.leases import Claim, Leases, Verdict
 from inference.pulse import Pulse
+from inference.stats import Stats
 
 LEASE_S = 0.6
 CLAIM = Claim("paperdoll", "gen_1", "execution", None, 600, 0.0)
@@ -26,7 +27,7 @@ class Script(Leases):
         self.sweeps: list[float] = []
 
     def pulse(
-        self, worker: str, ttl_s: int, running: Mapping[Claim, float | None]
+        self, worker: str, ttl_s: int, running: Mapping[Claim, float | None], stats: str = "{}"
     ) -> tuple[bool, dict[Claim, Verdict]]:
         self.beats.append(time.monotonic())
         self.told += running.values()
@@ -40,7 +41,7 @@ class Script(Leases):
 
 
 def beat_for(seconds: float, leases: Script) -> None:
-    pulse = Pulse(leases, "worker", ["paperdoll"], ttl_s=60, on_forgotten=lambda: None)
+    pulse = Pulse(leases, "worker", ["paperdoll"], ttl_s=60, on_forgotten=lambda: None, stats=Stats())
     pulse.start()
     time.sleep(seconds)
     pulse.stop()
@@ -64,7 +65,7 @@ def test_after_an_outage_nobody_s_lease_is_swept_until_everybody_could_renew() -
 
 def test_progress_is_told_once_and_at_most_five_times_a_second() -> None:
     leases = Script()
-    pulse = Pulse(leases, "worker", ["paperdoll"], ttl_s=60, on_forgotten=lambda: None)
+    pulse = Pulse(leases, "worker", ["paperdoll"], ttl_s=60, on_forgotten=lambda: None, stats=Stats())
     pulse.hold([CLAIM])
     pulse.start()
     for step in range(100):
@@ -81,9 +82,10 @@ def test_a_worker_whose_heartbeat_fails_for_good_ends() -> None:
 import time
 from test_pulse import Script
 from inference.pulse import Pulse
+from inference.stats import Stats
 leases = Script()
 leases.pulse = lambda *_: 1 / 0
-Pulse(leases, "worker", ["paperdoll"], ttl_s=60, on_forgotten=lambda: None).start()
+Pulse(leases, "worker", ["paperdoll"], ttl_s=60, on_forgotten=lambda: None, stats=Stats()).start()
 time.sleep(10)
 """
     ended = subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parent, capture_output=True, timeout=8)
@@ -92,7 +94,7 @@ time.sleep(10)
 
 
 def test_only_what_runs_here_can_be_cancelled() -> None:
-    pulse = Pulse(Script(), "worker", ["paperdoll"], ttl_s=60, on_forgotten=lambda: None)
+    pulse = Pulse(Script(), "worker", ["paperdoll"], ttl_s=60, on_forgotten=lambda: None, stats=Stats())
     assert not pulse.cancel("gen_1")
     pulse.hold([CLAIM])
     assert pulse.cancel("gen_1")

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inference.batching import Batch
-from inference.jobs import ErrorCode, GenerationError, GenerationRequest
+from inference.jobs import BatchKey, ErrorCode, GenerationError, GenerationRequest
 from inference.terms import check_card, check_offered, fewer_steps, settings_of
 from models.base import SamplingSettings
 from models.catalog import CardError, Licence, ModelCard
@@ -22,8 +21,8 @@ def card(approximations: Approximations | None = None, *, strict: bool = False) 
     )  # fmt: skip
 
 
-def batch(approximations: Approximations | None = None, *, strict: bool = False, steps: int | None = None) -> Batch:
-    return Batch([], steps, None, approximations or Approximations(), strict)
+def batch(approximations: Approximations | None = None, *, strict: bool = False, steps: int | None = None) -> BatchKey:
+    return BatchKey("a", steps, None, approximations or Approximations(), strict)
 
 
 def test_the_batch_s_word_goes_over_the_card_s() -> None:
@@ -53,7 +52,7 @@ def test_fewer_steps_than_the_card_s_are_an_approximation_and_more_are_none() ->
     ],
 )
 def test_what_there_is_not_is_refused_in_a_sentence(
-    asked: Batch, of: ModelCard, making: tuple[Optimisation, ...]
+    asked: BatchKey, of: ModelCard, making: tuple[Optimisation, ...]
 ) -> None:
     with pytest.raises(GenerationError) as caught:
         check_offered(asked, of, ALL - {"guidance_interval"}, making)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from verbs import finished
 
 from models.base import Image, Loading, SamplingSettings, TryOnInputs, UnusableInput
 from models.catalog import load_card
@@ -30,7 +31,7 @@ def generate(family: PaperDoll, inputs: list[TryOnInputs], settings: SamplingSet
     state = family.begin([family.prepare(one) for one in inputs], settings)
     for _ in range(settings.num_inference_steps):
         family.step(state)
-    return family.finish(state)
+    return finished(family, state)
 
 
 def test_a_picture_does_not_depend_on_its_batch_mates(family: PaperDoll, inputs: list[TryOnInputs]) -> None:
@@ -50,7 +51,7 @@ def test_outside_the_mask_every_byte_is_the_persons(family: PaperDoll, inputs: l
     state = family.begin([family.prepare(one) for one in inputs], SETTINGS)
     for _ in range(SETTINGS.num_inference_steps):
         family.step(state)
-    for one, mask, picture in zip(inputs, family.masks(state), family.finish(state), strict=True):
+    for one, mask, picture in zip(inputs, family.masks(state), finished(family, state), strict=True):
         changed = (picture != one.person).any(2)
         assert changed.any()
         assert not changed[~mask[0].numpy()].any()

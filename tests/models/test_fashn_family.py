@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from checkpoints.fashn_vton import small_card
+from verbs import finished
 
 from models.base import GarmentCache, Image, Loading, SamplingSettings, TryOnInputs, UnusableInput
 from models.catalog import CardError, load_card
@@ -85,7 +86,7 @@ def generate(family: FashnVton, *batch: TryOnInputs, settings: SamplingSettings 
     state = family.begin([family.prepare(one) for one in batch], settings)
     for _ in range(settings.num_inference_steps):
         family.step(state)
-    return family.finish(state)
+    return finished(family, state)
 
 
 def test_savings_change_nothing_of_a_batch_in_float64(folder: Path) -> None:

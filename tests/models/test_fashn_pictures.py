@@ -13,6 +13,7 @@ from checkpoints.fashn_vton import small_card
 from people import standing
 from PIL import Image as Pillow
 from torch import Tensor
+from verbs import finished
 
 from models.base import Image, Loading, SamplingSettings, TryOnInputs
 from models.fashn_vton.denoising import Conditions
@@ -74,7 +75,7 @@ def test_the_network_s_answer_to_the_prepared_pictures_is_the_picture(
         walk.step()
         family.step(state)
     expected = np.rint((walk.pictures[0].permute(1, 2, 0).numpy() + 1) * 127.5)
-    np.testing.assert_array_equal(family.finish(state)[0], expected)
+    np.testing.assert_array_equal(finished(family, state)[0], expected)
 
 
 def test_a_large_photograph_is_shrunk_by_lanczos_and_its_pose_looked_for_in_that() -> None:

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import Qwen3Config, Qwen3Model
+from verbs import finished
 
 from models.base import Image, Loading, SamplingSettings, TryOnInputs, UnusableInput
 from models.catalog import CardError, Lora, ModelCard, WeightFile, read_card
@@ -68,7 +69,7 @@ def picture(family: Flux2Klein, job: TryOnInputs) -> Image:
     state = family.begin([family.prepare(job)], SETTINGS)
     for _ in range(SETTINGS.num_inference_steps):
         family.step(state)
-    return family.finish(state)[0]
+    return finished(family, state)[0]
 
 
 def relative_error(ours: Tensor, theirs: Tensor) -> float:

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import Qwen2_5_VLConfig
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLForConditionalGeneration
+from verbs import finished
 
 from models.base import Image, Loading, SamplingSettings, TryOnInputs, UnusableInput
 from models.catalog import CardError, ModelCard, read_card
@@ -66,7 +67,7 @@ def walked(family: QwenEdit, *prepared: Prepared) -> State:
 
 
 def generated(family: QwenEdit, inputs: TryOnInputs) -> Image:
-    return family.finish(walked(family, family.prepare(inputs)))[0]
+    return finished(family, walked(family, family.prepare(inputs)))[0]
 
 
 def test_sizes_are_those_of_the_published_pipeline() -> None:

@@ -14,6 +14,7 @@ import torch
 from checkpoints import leffa
 from checkpoints.stable_diffusion import written
 from torch.utils._python_dispatch import TorchDispatchMode
+from verbs import finished
 
 from inference.reuse import GarmentCache, num_bytes_of
 from models.base import Image, Loading, SamplingSettings, TryOnInputs, UnusableInput
@@ -291,7 +292,7 @@ def test_all_of_a_mask_is_drawn_wherever_it_lies(card: ModelCard, first: int, la
     assert not prepared.person[drawn.expand(-1, 3, -1, -1)].any()
     state = family.begin([prepared], SamplingSettings(1, 1.0))
     family.step(state)
-    (result,) = family.finish(state)
+    (result,) = finished(family, state)
     assert np.array_equal(result[mask == 0], person[mask == 0])
     inside = np.any(result != person, axis=2)[mask > 0]
     assert inside.mean() > 0.8
@@ -426,4 +427,4 @@ def test_bfloat16_is_near_float32(card: ModelCard, monkeypatch: pytest.MonkeyPat
     assert {tensor.dtype for tensor in tensors_in(tuple(cache.values()))} == {torch.bfloat16}
     state = family.begin([family.prepare(inputs())], settings)
     family.step(state)
-    assert family.finish(state)[0].shape == (H, W, 3)
+    assert finished(family, state)[0].shape == (H, W, 3)

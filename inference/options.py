@@ -1,0 +1,22 @@
+"""What the operator decides of an engine, apart from its card and device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """`cache_folder`: what outlives the process (`profiles/`, `compiled/`, `reuse/`); None keeps nothing.
+
+    `overlap`: stages run at the same time and jobs in batches; without it one job at a time goes through one stage
+    after the other, to compare with. `batch_window_s`: how long a lone job may wait for company.
+    """
+
+    cache_folder: Path | None = None
+    garment_cache_bytes: int = 4 * GIB
+    batch_window_s: float = 0.005
+    overlap: bool = True
