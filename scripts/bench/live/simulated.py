@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
 
-from inference.batching import Batch, BatchPolicy, Picture
+from inference.batching import BatchPolicy, Picture
 from inference.blobs import BlobStore
-from inference.jobs import ErrorCode, GenerationError
+from inference.jobs import BatchKey
+from inference.stats import Stats
 from inference.worker import run_worker
+from models.base import Image, TryOnInputs
 
 NUM_STEPS = 4
-CANCELLED = GenerationError(ErrorCode.CANCELLED, "This generation was cancelled.")
 
 
 class SimulatedGenerator:
@@ -26,18 +27,28 @@ class SimulatedGenerator:
 
     def __init__(self, picture_s: float) -> None:
         self.policy = BatchPolicy(max_jobs=1, window_s=0.0)
+        self.stats = Stats()
         self._picture_s = picture_s
 
-    def generate(
-        self, batch: Batch, on_progress: Callable[[float], None], stopped: Callable[[int], bool]
-    ) -> Iterator[tuple[int, Picture | GenerationError]]:
+    def prepare(self, inputs: TryOnInputs, key: BatchKey) -> Image:
+        return inputs.person
+
+    def denoise(
+        self,
+        prepared: Sequence[Image],
+        key: BatchKey,
+        on_progress: Callable[[float], None],
+        stopped: Callable[[int], bool],
+    ) -> list[Image | None]:
         for step in range(NUM_STEPS):
             time.sleep(self._picture_s / NUM_STEPS)
             on_progress((step + 1) / NUM_STEPS)
             if stopped(0):
-                yield 0, CANCELLED
-                return
-        yield 0, Picture(batch.inputs[0].person)
+                return [None]
+        return list(prepared)
+
+    def finish(self, prepared: Image, canvas: Image) -> Picture:
+        return Picture(canvas)
 
 
 def main(
