@@ -10,6 +10,7 @@ from rq.defaults import RQ_KEY_PREFIX
 FOLDER = Path(__file__).parent / "lua"
 
 CHANGED = "fitting-room:changed:"  # + generation id: a pub/sub channel
+BELL = "fitting-room:bell:"  # + queue: a list on which each job that comes rings once
 IDEMPOTENCY = "fitting-room:idempotency:"  # + shop:key -> what was asked, and the generation it made
 
 

@@ -28,11 +28,12 @@ from inference.leases import Claim, Leases
 from inference.patience import AWAY, patiently
 from inference.pulse import Pulse
 from inference.runner import Blobs, Runner
+from inference.scripts import BELL
 
 LEASE_S = 15.0
 REGISTERED_S = 16  # RQ adds a minute; its socket timeout follows from it
 GOODBYE_S = 5.0  # patience with Redis of a worker that goes
-BLOCK_S, BLOCK_EACH_S = 1.0, 0.1  # waiting on one list, and on each of several in turn
+LOOK_EVERY_S = 1.0  # for jobs that rang for nobody
 
 logger = logging.getLogger(__name__)
 
@@ -175,13 +176,13 @@ class BatchWorker(SimpleWorker):
         return claims
 
     def _wait(self) -> None:
-        """Until a list has a job; moving its head onto itself waits for that and changes nothing."""
-        block_s = BLOCK_S if len(self.queues) == 1 else BLOCK_EACH_S
+        """Until a job rings for this worker; a while without one ends it too, for a ring can be lost."""
         try:
-            for queue in self.queues:
-                if self.connection.blmove(queue.key, queue.key, block_s, "LEFT", "LEFT") is not None:  # type: ignore[arg-type]
-                    time.sleep(wait_for_company_s(self._policy, self.connection.llen(queue.key)))
-                    return
+            bells = [BELL + name for name in self.queue_names()]
+            rung: Any = self.connection.blpop(bells, timeout=LOOK_EVERY_S)
+            if rung is not None:
+                queue = self.queues[bells.index(rung[0].decode())]
+                time.sleep(wait_for_company_s(self._policy, self.connection.llen(queue.key)))
         except AWAY:
             time.sleep(0.2)
 

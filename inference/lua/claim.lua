@@ -37,6 +37,7 @@ for q = 6, 5 + num_queues do
       if #claimed > num_executions then break end
     end
   end
+  if redis.call('EXISTS', list_key(queue)) == 0 then redis.call('DEL', bell_key(queue)) end
   if #claimed > 1 then
     redis.call('HSET', worker_key(worker), 'state', 'busy')
     return claimed

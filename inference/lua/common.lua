@@ -63,16 +63,28 @@ end
 -- place without walking the list.
 local function line_key(queue) return OURS .. ':line:' .. queue end
 
+-- Each job that comes rings once, and wakes one idle worker: were they to wait for the list, every job would wake all.
+-- A worker that dies on its way costs a second: the others look without a ring as well.
+local MOST_RINGS = 1024
+local function bell_key(queue) return OURS .. ':bell:' .. queue end
+
+local function ring(queue)
+  redis.call('RPUSH', bell_key(queue), '')
+  redis.call('LTRIM', bell_key(queue), -MOST_RINGS, -1)
+end
+
 local function join_line(queue, id)
   local last = redis.call('ZRANGE', line_key(queue), -1, -1, 'WITHSCORES')[2]
   redis.call('RPUSH', list_key(queue), id)
   redis.call('ZADD', line_key(queue), (tonumber(last) or 0) + 1, id)
+  ring(queue)
 end
 
 local function rejoin_at_front(queue, id)
   local first = redis.call('ZRANGE', line_key(queue), 0, 0, 'WITHSCORES')[2]
   redis.call('LPUSH', list_key(queue), id)
   redis.call('ZADD', line_key(queue), (tonumber(first) or 0) - 1, id)
+  ring(queue)
 end
 
 local function leave_line(queue, id)

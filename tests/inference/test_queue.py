@@ -16,6 +16,7 @@ from rq.registry import CanceledJobRegistry
 from inference.jobs import Admission, ErrorCode, GenerationRequest, Refusal, SlidingLimit, Status, Submission
 from inference.leases import Leases
 from inference.queue import GenerationQueue
+from inference.scripts import BELL
 
 WEEK_S = 7 * 24 * 3600
 SHOP = "shop.example"
@@ -341,6 +342,21 @@ async def test_places_stay_right_through_cancels_claims_and_hand_backs(
     late = (await queue.submit(make_request(), admit(limit=100))).generation_id
     assert await places(queue, [late]) == [5]
     assert client.zrange("fitting-room:line:paperdoll", 0, -1) == client.lrange("rq:queue:paperdoll", 0, -1)
+
+
+async def test_a_job_rings_once_when_it_comes_and_once_when_it_comes_back_and_nobody_is_rung_for_nothing(
+    queue: GenerationQueue, client: redis.Redis, make_request: MakeRequest, admit: Admit
+) -> None:
+    leases = Leases(client, lease_s=60)
+    for _ in range(2):
+        await queue.submit(make_request(), admit())
+    assert client.llen(BELL + "paperdoll") == 2  # wakes two idle workers, not all
+    leases.claim("worker", ["paperdoll"], 1)
+    assert client.llen(BELL + "paperdoll") == 2
+    (last,) = leases.claim("worker", ["paperdoll"], 1)
+    assert client.llen(BELL + "paperdoll") == 0
+    leases.hand_back(last)
+    assert client.llen(BELL + "paperdoll") == 1
 
 
 async def test_places_are_right_after_another_rq_tool_has_changed_the_list_and_mended_by_the_next_tidy(
