@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from checkpoints.fashn_vton import small_card
 from verbs import finished
 
 from models.base import GarmentCache, Image, Loading, SamplingSettings, TryOnInputs, UnusableInput
@@ -17,6 +16,7 @@ from models.preprocess.helpers import Helpers
 from models.preprocess.parts import Part
 from models.preprocess.pose import Pose
 from models.weights import WeightsError
+from scripts.checkpoints.fashn_vton import small_card
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

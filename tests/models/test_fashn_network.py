@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from checkpoints.fashn_vton import SMALL, small_card, small_network
 from torch import Tensor
 
 from models.base import Loading
@@ -15,6 +14,7 @@ from models.fashn_vton.config import NetworkConfig
 from models.fashn_vton.family import FashnVton
 from models.fashn_vton.network import TryOnNetwork, unpatched
 from models.fashn_vton.rotation import rotated, rotations
+from scripts.checkpoints.fashn_vton import SMALL, small_card, small_network
 
 PUBLISHED_KEYS = Path(__file__).parents[3] / "shared" / "parity" / "fashn_vton" / "full_size_keys.json"
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from checkpoints.fashn_vton import small_card
 from people import standing
 from PIL import Image as Pillow
 from torch import Tensor
@@ -25,6 +24,7 @@ from models.preprocess.helpers import Helpers
 from models.preprocess.pose import Pose
 from models.preprocess.pose_raster import gray_pose
 from models.sampling import job_noise
+from scripts.checkpoints.fashn_vton import small_card
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

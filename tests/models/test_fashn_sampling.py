@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from checkpoints.fashn_vton import SMALL, small_network
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -17,6 +16,7 @@ from models.fashn_vton.parity import run_case
 from models.fashn_vton.sampling import Sampling
 from models.fashn_vton.walk import Walk
 from models.parity import compare
+from scripts.checkpoints.fashn_vton import SMALL, small_network
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

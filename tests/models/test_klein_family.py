@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from checkpoints.flux2_klein import PROMPTS, small_card
 from diffusers.models.autoencoders.autoencoder_kl_flux2 import AutoencoderKLFlux2
 from diffusers.models.transformers.transformer_flux2 import Flux2Transformer2DModel
-from listed import file_of
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -30,6 +28,8 @@ from models.flux2_klein.work import count_flops
 from models.preprocess.helpers import Helpers
 from models.preprocess.pose import Pose
 from models.weights import WeightsError
+from scripts.checkpoints.files import file_of
+from scripts.checkpoints.flux2_klein import PROMPTS, small_card
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -9,11 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from checkpoints.flux2_klein import small_card
 from diffusers import Flux2KleinPipeline
 from diffusers.pipelines.flux2.image_processor import Flux2ImageProcessor
 from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
-from listed import file_of
 from PIL import Image as Pillow
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -28,6 +26,8 @@ from models.flux_names import in_diffusers
 from models.pixels import to_tensor
 from models.preprocess.fitting import Box
 from models.sampling import job_noise
+from scripts.checkpoints.files import file_of
+from scripts.checkpoints.flux2_klein import small_card
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

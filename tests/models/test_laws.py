@@ -70,7 +70,7 @@ class Subject:
 
 @pytest.fixture(scope="module", params=CHECKPOINTS)
 def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Subject:
-    module = importlib.import_module(f"checkpoints.{request.param}")
+    module = importlib.import_module(f"scripts.checkpoints.{request.param}")
     card = module.small_card(tmp_path_factory.mktemp(request.param))
     return Subject(card, loaded(card), getattr(module, "person", picture), getattr(module, "garment", picture))
 
@@ -258,7 +258,7 @@ def test_a_card_s_tflop_are_those_that_are_counted(name: str) -> None:
 
 
 def test_every_family_is_held_to_the_laws() -> None:
-    held = {importlib.import_module(f"checkpoints.{name}").small_card for name in CHECKPOINTS}
+    held = {importlib.import_module(f"scripts.checkpoints.{name}").small_card for name in CHECKPOINTS}
     assert len(held) == len(CHECKPOINTS)
     families = {"sd_inpaint" if name in ("catvton", "leffa") else name for name in CHECKPOINTS}
     assert families == set(FAMILIES)

@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from checkpoints.qwen_edit import small_card
 from diffusers import AutoencoderKLQwenImage, QwenImageTransformer2DModel
 from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import calculate_dimensions
-from listed import file_of
 from safetensors.torch import load_file, save_file
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import Qwen2_5_VLConfig
@@ -32,6 +30,8 @@ from models.qwen_edit.pictures import size_at
 from models.qwen_edit.schedule import check, noise_levels
 from models.qwen_edit.work import Loop, Sizes
 from models.weights import WeightsError
+from scripts.checkpoints.files import file_of
+from scripts.checkpoints.qwen_edit import small_card
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from checkpoints.qwen_edit import small_card
 from diffusers import (
     AutoencoderKLQwenImage,
     FlowMatchEulerDiscreteScheduler,
@@ -20,7 +19,6 @@ from diffusers import (
     QwenImageTransformer2DModel,
 )
 from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as published
-from listed import file_of
 from PIL import Image as Pillow
 from safetensors.torch import save_file
 from torch import Tensor
@@ -32,6 +30,8 @@ from models.catalog import Lora, ModelCard
 from models.qwen_edit.family import QwenEdit, State
 from models.qwen_edit.reader import IMAGE, MERGED
 from models.weights import load_tensors
+from scripts.checkpoints.files import file_of
+from scripts.checkpoints.qwen_edit import small_card
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 import torch
-from checkpoints.fashn_vton import small_card
 from hub import Hub
 from PIL import Image as Pillow
 from safetensors.torch import load_file, save
@@ -22,6 +21,7 @@ from typer.testing import CliRunner
 
 from models.catalog import ModelCard, load_card
 from models.files.fetching import fetch
+from scripts.checkpoints.fashn_vton import small_card
 from scripts.cli import app
 
 ROOT = Path(__file__).parents[2]

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 import torch
-from checkpoints.catvton import attention_list, with_old_keys
-from checkpoints.leffa import small_card
-from checkpoints.stable_diffusion import UNET, VAE, unet_tensors, vae_tensors
 from torch import Tensor
 
 from models.sd_inpaint import architecture
 from models.sd_inpaint.attention_file import attention_tensors
 from models.sd_inpaint.checkpoint import Builder, below
 from models.weights import WeightsError
+from scripts.checkpoints.catvton import attention_list, with_old_keys
+from scripts.checkpoints.leffa import small_card
+from scripts.checkpoints.stable_diffusion import UNET, VAE, unet_tensors, vae_tensors
 
 PARITY = Path(__file__).parents[3] / "shared" / "parity"
 CPU = torch.device("cpu")

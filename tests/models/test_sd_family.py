@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from checkpoints import leffa
-from checkpoints.stable_diffusion import written
 from torch.utils._python_dispatch import TorchDispatchMode
 from verbs import finished
 
@@ -27,6 +25,8 @@ from models.sd_inpaint.family import SdInpaint
 from models.sd_inpaint.pictures import NO_DENSEPOSE
 from models.sd_inpaint.unet import UNet
 from models.weights import WeightsError
+from scripts.checkpoints import leffa
+from scripts.checkpoints.stable_diffusion import written
 
 CPU = torch.device("cpu")
 H, W = 90, 70
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module", params=["catvton", "leffa"])
 def card(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ModelCard:
-    made: ModelCard = importlib.import_module(f"checkpoints.{request.param}").small_card(
+    made: ModelCard = importlib.import_module(f"scripts.checkpoints.{request.param}").small_card(
         tmp_path_factory.mktemp(request.param)
     )
     return made

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from checkpoints.stable_diffusion import UNET
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.models.upsampling import Upsample2D
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
@@ -20,6 +19,7 @@ from models.sd_inpaint.architecture import make_unet
 from models.sd_inpaint.attention import attended
 from models.sd_inpaint.doubling import Doubling, double_in_one_step, summed
 from models.sd_inpaint.unet import UNet
+from scripts.checkpoints.stable_diffusion import UNET
 
 CPU = torch.device("cpu")
 TRAINING: dict[str, Any] = {

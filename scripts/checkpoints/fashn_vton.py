@@ -1,17 +1,19 @@
-"""A small random checkpoint of the published layout: one file, and all kinds of block."""
+"""A random FASHN VTON in the published layout: one file, and all kinds of block."""
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
-from models.catalog import Licence, ModelCard, WeightFile
+from models.catalog import ModelCard
 from models.fashn_vton.config import NetworkConfig
 from models.fashn_vton.network import TryOnNetwork
+from scripts.checkpoints.drawing import Draw
+from scripts.checkpoints.files import LICENCE, file_of, write_tensors
+
+FILE = "model.safetensors"
 
 SMALL: dict[str, Any] = {
     "hidden_size": 32,
@@ -36,16 +38,14 @@ def small_network(seed: int = 0, **changes: Any) -> TryOnNetwork:
 
 def small_card(folder: Path, **changes: Any) -> ModelCard:
     """`changes`: of the network's hyper-parameters."""
-    path = folder / "model.safetensors"
-    save_file(small_network(**changes).state_dict(), path)
-    data = path.read_bytes()
+    write_tensors(small_network(**changes).state_dict(), folder / FILE)
     return ModelCard(
         name="small-fashn-vton",
         title="A small FASHN VTON",
         family="fashn_vton",
         description="Random weights.",
-        licence=Licence(code="Apache-2.0", weights="Apache-2.0", commercial="yes", reason="Random numbers."),
-        files=(WeightFile(path.name, len(data), hashlib.sha256(data).hexdigest()),),
+        licence=LICENCE,
+        files=(file_of(folder, folder / FILE),),
         height=96,
         width=72,
         num_inference_steps=3,
@@ -55,3 +55,8 @@ def small_card(folder: Path, **changes: Any) -> ModelCard:
         network=SMALL | changes,
         folder=folder,
     )
+
+
+def write(card: ModelCard, folder: Path, draw: Draw) -> None:
+    """A checkpoint of the card's size into `folder`."""
+    write_tensors(draw(lambda: TryOnNetwork(NetworkConfig.of(card.network))), folder / FILE)

@@ -1,4 +1,4 @@
-"""A small random CatVTON: the inpainting UNet, the attentions that replace its own, and a VAE with old keys."""
+"""A random CatVTON: the inpainting UNet, the attentions that replace its own, and a VAE with old keys."""
 
 from __future__ import annotations
 
@@ -6,10 +6,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from checkpoints.stable_diffusion import LICENCE, UNET, VAE, unet_tensors, vae_tensors, written
 from torch import Tensor
 
 from models.card import ModelCard
+from scripts.checkpoints.drawing import Draw
+from scripts.checkpoints.files import LICENCE, write_tensors
+from scripts.checkpoints.stable_diffusion import (
+    UNET,
+    VAE,
+    drawn_unet,
+    drawn_vae,
+    unet_tensors,
+    vae_tensors,
+    written,
+)
+
+ATTENTION = "attention/model.safetensors"
+BASE = "unet/diffusion_pytorch_model.safetensors"
+DECODER = "vae/diffusion_pytorch_model.safetensors"
 
 SLOTS = 8  # modules of an attention in the published list
 OLD_KEYS = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
@@ -25,9 +39,9 @@ def small_card(folder: Path) -> ModelCard:
         description="Random weights.",
         licence=LICENCE,
         files=(
-            written(attention_list(base), folder, "attention/model.safetensors"),
-            written(base, folder, "unet/diffusion_pytorch_model.safetensors"),
-            written(with_old_keys(vae_tensors()), folder, "vae/diffusion_pytorch_model.safetensors"),
+            written(attention_list(base), folder, ATTENTION),
+            written(base, folder, BASE),
+            written(with_old_keys(vae_tensors()), folder, DECODER),
         ),
         height=64,
         width=48,
@@ -38,6 +52,14 @@ def small_card(folder: Path) -> ModelCard:
         network={"conditioning": "concatenation", "mask_blur": 1.0, "unet": UNET, "vae": VAE},
         folder=folder,
     )
+
+
+def write(card: ModelCard, folder: Path, draw: Draw) -> None:
+    """A checkpoint of the card's size into `folder`."""
+    base = drawn_unet(card, 9, draw)
+    write_tensors(attention_list(base), folder / ATTENTION)
+    write_tensors(base, folder / BASE)
+    write_tensors(with_old_keys(drawn_vae(card, draw)), folder / DECODER)
 
 
 def attention_list(base: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,8 +1,7 @@
-"""A small random checkpoint in the layout of FLUX.2 klein: five folders, the text encoder in two shards."""
+"""A random checkpoint in the layout of FLUX.2 klein: five folders, the text encoder in shards."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from types import MappingProxyType
 
@@ -10,11 +9,13 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl_flux2 import AutoencoderKLFlux2
 from diffusers.models.transformers.transformer_flux2 import Flux2Transformer2DModel
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
-from listed import file_of
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import Qwen2TokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from models.catalog import Licence, ModelCard
+from models.catalog import ModelCard
+from models.flux2_klein import published
+from scripts.checkpoints.drawing import Draw
+from scripts.checkpoints.files import LICENCE, file_of, write_json, write_shards, write_tensors
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 TEMPLATE = (
@@ -22,6 +23,7 @@ TEMPLATE = (
     "{%- if add_generation_prompt %}<|im_start|>assistant\n"
     "{%- if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n{%- endif %}{%- endif %}"
 )
+WEIGHTS = "diffusion_pytorch_model"
 PROMPTS = {
     "upper": "The person of image 1, wearing the top of image 2.",
     "lower": "The person of image 1, wearing the trousers of image 2.",
@@ -36,14 +38,13 @@ def small_card(folder: Path, *, is_distilled: bool = True, seed: int = 0) -> Mod
     _write_vae(folder / "vae")
     _write_text_encoder(folder / "text_encoder")
     _write_tokenizer(folder / "tokenizer")
-    FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True).save_pretrained(folder / "scheduler")
-    (folder / "model_index.json").write_text(json.dumps(_index(is_distilled)))
+    _write_settings(folder, is_distilled)
     return ModelCard(
         name="small-flux2-klein",
         title="Small FLUX.2 klein",
         family="flux2_klein",
         description="Random weights in the published layout.",
-        licence=Licence(code="Apache-2.0", weights="Apache-2.0", commercial="yes", reason="Random numbers."),
+        licence=LICENCE,
         files=tuple(file_of(folder, path) for path in sorted(folder.rglob("*")) if path.is_file()),
         height=96,
         width=64,
@@ -54,6 +55,27 @@ def small_card(folder: Path, *, is_distilled: bool = True, seed: int = 0) -> Mod
         prompts=MappingProxyType(PROMPTS),
         folder=folder,
     )
+
+
+def write(card: ModelCard, folder: Path, draw: Draw) -> None:
+    """The published networks into `folder`, a tokenizer of one token a byte beside them."""
+    transformer, vae = published.TRANSFORMER, published.VAE
+    write_shards(draw(lambda: Flux2Transformer2DModel(**transformer)), folder / "transformer", WEIGHTS)
+    write_json(transformer, folder / "transformer/config.json")
+    write_tensors(draw(lambda: AutoencoderKLFlux2(**vae)), folder / f"vae/{WEIGHTS}.safetensors")
+    write_json(vae, folder / "vae/config.json")
+    reader = Qwen3Config(**published.TEXT_ENCODER)
+    tensors = draw(lambda: Qwen3ForCausalLM(reader))
+    del tensors["lm_head.weight"]  # the words' embeddings again
+    write_shards(tensors, folder / "text_encoder", "model")
+    reader.save_pretrained(folder / "text_encoder")
+    _write_tokenizer(folder / "tokenizer")
+    _write_settings(folder, bool(card.network.get("is_distilled", True)))
+
+
+def _write_settings(folder: Path, is_distilled: bool) -> None:
+    FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True).save_pretrained(folder / "scheduler")
+    write_json(_index(is_distilled), folder / "model_index.json")
 
 
 def _write_transformer(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A small random checkpoint in the layout of Qwen-Image-Edit-2511: six folders, the transformer in shards."""
+"""A random checkpoint in the layout of Qwen-Image-Edit-2511: six folders, the transformer in shards."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKLQwenImage, QwenImageTransformer2DModel
-from listed import file_of
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import nn
 from transformers import Qwen2_5_VLConfig
-from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLForConditionalGeneration
+from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLForConditionalGeneration as Reader
 
-from models.catalog import Licence, ModelCard
+from models.catalog import ModelCard
+from models.qwen_edit import published
 from models.qwen_edit.reader import CHAT
+from scripts.checkpoints.drawing import Draw
+from scripts.checkpoints.files import LICENCE, file_of, write_json, write_shards, write_tensors
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
 PROMPTS = {
@@ -25,6 +27,7 @@ PROMPTS = {
     "lower": "The person in Picture 1 wears the trousers from Picture 2.",
     "overall": "Picture 1 in the dress.",
 }
+WEIGHTS = "diffusion_pytorch_model"
 VOCABULARY = 320
 WIDTH = 32  # of text features
 
@@ -36,15 +39,13 @@ def small_card(folder: Path, *, zero_cond_t: bool = True, text_positions: str = 
     _write_vae(folder / "vae")
     vocabulary = _write_tokenizer(folder / "tokenizer")
     _write_text_encoder(folder / "text_encoder", vocabulary)
-    for path, settings in (("processor/preprocessor_config", PROCESSOR), ("scheduler/scheduler_config", SCHEDULER)):
-        (folder / path).parent.mkdir()
-        (folder / f"{path}.json").write_text(json.dumps(settings))
+    _write_settings(folder)
     return ModelCard(
         name="small-qwen-edit",
         title="Small Qwen-Image-Edit",
         family="qwen_edit",
         description="Random weights in the published layout.",
-        licence=Licence(code="Apache-2.0", weights="Apache-2.0", commercial="yes", reason="Random numbers."),
+        licence=LICENCE,
         files=tuple(file_of(folder, path) for path in sorted(folder.rglob("*")) if path.is_file()),
         height=96,
         width=64,
@@ -62,6 +63,26 @@ def small_card(folder: Path, *, zero_cond_t: bool = True, text_positions: str = 
         ),
         folder=folder,
     )
+
+
+def write(card: ModelCard, folder: Path, draw: Draw) -> None:
+    """The published networks into `folder`; its tokenizer knows the chat and little else."""
+    transformer, vae = published.TRANSFORMER, published.VAE
+    write_shards(draw(lambda: QwenImageTransformer2DModel(**transformer)), folder / "transformer", WEIGHTS)
+    write_json(transformer, folder / "transformer/config.json")
+    write_tensors(draw(lambda: AutoencoderKLQwenImage(**vae)), folder / f"vae/{WEIGHTS}.safetensors")
+    write_json(vae, folder / "vae/config.json")
+    settings = _text_settings(_write_tokenizer(folder / "tokenizer")) | published.TEXT_ENCODER
+    config = Qwen2_5_VLConfig.from_dict(dict(settings))
+    tensors = {_published(key): tensor for key, tensor in draw(lambda: Reader(config)).items()}
+    write_shards(tensors, folder / "text_encoder", "model")
+    write_json(settings, folder / "text_encoder/config.json")
+    _write_settings(folder)
+
+
+def _write_settings(folder: Path) -> None:
+    write_json(PROCESSOR, folder / "processor/preprocessor_config.json")
+    write_json(SCHEDULER, folder / "scheduler/scheduler_config.json")
 
 
 PROCESSOR = {
@@ -127,7 +148,7 @@ def _write_vae(folder: Path) -> None:
 def _write_text_encoder(folder: Path, vocabulary: dict[str, int]) -> None:
     """As transformers before 5 named its keys and wrote its settings, in two shards."""
     settings = _text_settings(vocabulary)
-    model = Qwen2_5_VLForConditionalGeneration(Qwen2_5_VLConfig.from_dict(dict(settings)))
+    model = Reader(Qwen2_5_VLConfig.from_dict(dict(settings)))
     _draw(model)
     tensors = {_published(key): value.contiguous() for key, value in model.state_dict().items()}
     shards = [dict(list(tensors.items())[part::2]) for part in range(2)]

@@ -1,4 +1,4 @@
-"""Small random Stable Diffusion networks, under the keys of their published files."""
+"""Random Stable Diffusion networks, small or as large as a card says, under the keys of their published files."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from models.card import Licence, WeightFile
-from models.files.checking import sha256_of
+from models.card import ModelCard, WeightFile
+from models.sd_inpaint import architecture
+from models.sd_inpaint.options import Options
+from scripts.checkpoints.drawing import Draw
+from scripts.checkpoints.files import file_of, write_tensors
 
 UNET: dict[str, Any] = {
     "layers_per_block": 1,
@@ -25,27 +27,31 @@ UNET: dict[str, Any] = {
 }
 VAE: dict[str, Any] = {"block_out_channels": [8, 16, 16, 16], "layers_per_block": 1, "norm_num_groups": 8}
 
-LICENCE = Licence(code="MIT", weights="MIT", commercial="yes", reason="Random numbers.")
-
 
 def unet_tensors(in_channels: int, **changes: Any) -> dict[str, Tensor]:
     """With cross-attention, as published."""
-    from models.sd_inpaint.architecture import UNET as PUBLISHED
-
-    return _tensors(UNet2DConditionModel(**{**PUBLISHED, **UNET, **changes, "in_channels": in_channels}))
+    return _tensors(UNet2DConditionModel(**{**architecture.UNET, **UNET, **changes, "in_channels": in_channels}))
 
 
 def vae_tensors() -> dict[str, Tensor]:
-    from models.sd_inpaint.architecture import VAE as PUBLISHED
-
-    return _tensors(AutoencoderKL(**{**PUBLISHED, **VAE}))
+    return _tensors(AutoencoderKL(**{**architecture.VAE, **VAE}))
 
 
 def written(tensors: dict[str, Tensor], folder: Path, path: str) -> WeightFile:
     """The file of a card."""
-    (folder / path).parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, folder / path)
-    return WeightFile(path, (folder / path).stat().st_size, sha256_of(folder / path))
+    write_tensors(tensors, folder / path)
+    return file_of(folder, folder / path)
+
+
+def drawn_unet(card: ModelCard, in_channels: int, draw: Draw) -> dict[str, Tensor]:
+    """Of the card's size, with cross-attention, as published."""
+    config = {**Options.of(card).unet_config, "in_channels": in_channels}
+    return draw(lambda: UNet2DConditionModel(**config))
+
+
+def drawn_vae(card: ModelCard, draw: Draw) -> dict[str, Tensor]:
+    """Of the card's size."""
+    return draw(lambda: AutoencoderKL(**Options.of(card).vae_config))
 
 
 def _tensors(network: nn.Module) -> dict[str, Tensor]:
