@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 
-from inference.engine import family_of
 from models.card import ModelCard, WeightFile
 from models.catalog import CardError
 from models.files.checking import remember_sha256
@@ -78,7 +77,7 @@ def with_random_weights(
         _list(part)
         part.rename(target)
     files = tuple(WeightFile(**entry) for entry in json.loads((target / LISTING).read_text()))
-    return _named(random_card(sized, target, files), size)
+    return replace(random_card(sized, target, files), name=f"{card.name}-random-{size}")
 
 
 def num_bytes_of(card: ModelCard) -> int:
@@ -102,8 +101,3 @@ def _list(folder: Path) -> None:
     for file in files:
         remember_sha256(folder, file.path, file.sha256)
     (folder / LISTING).write_text(json.dumps([asdict(file) for file in files]))
-
-
-def _named(card: ModelCard, size: str) -> ModelCard:
-    card = replace(card, name=f"{card.name}-random-{size}")
-    return replace(card, tflop_per_picture=family_of(card).count_flops(card).total)
