@@ -86,9 +86,12 @@ class Settings(BaseSettings):
         {},
         description="How products are worn that do not say it: their type or a tag -> `upper`, `lower` or `overall`.",
     )
-    garment_cache_gib: float = Field(
-        4, ge=0, description="Host memory in which each worker keeps what it computed of garments, in GiB."
+    reuse_device_gib: float = Field(
+        0.25, ge=0, description="GPU memory in which a worker keeps what it computed, for other requests, in GiB."
     )
+    reuse_host_gib: float = Field(4, ge=0, description="Host memory in which it does so, in GiB.")
+    reuse_disk_gib: float = Field(8, ge=0, description="Disk on which it does so, in GiB; never what shows a person.")
+    reuse_person_s: float = Field(600, ge=0, description="Seconds for which it does so with what shows a person.")
     cache_folder: Path = Field(
         default_factory=lambda fields: fields["data"] / "cache",
         description="Folder of what a worker measured, compiled and computed, for its next start.",

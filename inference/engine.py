@@ -16,7 +16,7 @@ import torch
 from inference.batching import BatchPolicy, DeviceLostError, EngineError, Picture, never_stopped, no_progress
 from inference.jobs import BatchKey, ErrorCode, GenerationError
 from inference.options import EngineOptions
-from inference.reuse import GarmentCache
+from inference.reuse import Reuse
 from inference.stats import Stats
 from inference.terms import check_card, check_offered, fewer_steps, settings_of
 from models.base import Loading, TryOnFamily, TryOnInputs, UnusableInput
@@ -57,9 +57,9 @@ class Engine:
         self.policy = BatchPolicy(max_jobs, options.batch_window_s if max_jobs > 1 else 0.0)
         self.stats = Stats()
         self._card = card
-        self._family = family_of(card).load(
-            card, self._device, Loading(Helpers.load(card, self._device), GarmentCache(options.garment_cache_bytes))
-        )
+        folder = None if options.cache_folder is None else options.cache_folder / "reuse"
+        self.reuse = Reuse(self._device, options.reuse, folder, self.stats)
+        self._family = family_of(card).load(card, self._device, Loading(Helpers.load(card, self._device), self.reuse))
         self._categories = self._family.categories & set(card.categories)
         check_card(card, self._family.approximations, self._making(BatchKey(card.name, None, None)))
         self._warm_up(card)

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """Bytes that reuse may take of each tier, 0 for none.
+
+    `person_s`: seconds for which what shows a person is kept, 0 for not at all.
+    """
+
+    device: int = GIB // 4
+    host: int = 4 * GIB
+    disk: int = 8 * GIB
+    person_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +30,6 @@ class EngineOptions:
     """
 
     cache_folder: Path | None = None
-    garment_cache_bytes: int = 4 * GIB
+    reuse: Budgets = field(default_factory=Budgets)
     batch_window_s: float = 0.005
     overlap: bool = True

@@ -1,4 +1,4 @@
-"""What a worker counts, for its heartbeat to publish: numbers by dotted names, all rising."""
+"""What a worker counts, for its heartbeat to publish: numbers by dotted names, rising but for bytes."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ class Stats:
     def add(self, name: str, amount: float = 1) -> None:
         with self._lock:
             self._counts[name] += amount  # type: ignore[assignment]
+
+    def put(self, name: str, amount: float) -> None:
+        """For what rises and falls, e.g. `reuse.latents.host.bytes`."""
+        with self._lock:
+            self._counts[name] = amount  # type: ignore[assignment]
 
     @contextmanager
     def seconds(self, stage: str) -> Iterator[None]:

@@ -8,9 +8,9 @@ shop and no HTTP.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,15 +24,13 @@ if TYPE_CHECKING:
     from models.catalog import ModelCard
     from models.flops import FlopCount
     from models.preprocess.helpers import Helpers
+    from models.reuse import Store
 
 Image = npt.NDArray[np.uint8]
 """`uint8 [H, W, 3] RGB`."""
 
 Mask = npt.NDArray[np.uint8]
 """`uint8 [H, W]`: 255 where the garment may be drawn, 0 where the person stays."""
-
-GarmentCache = MutableMapping[Hashable, Any]
-"""What a family computed for a garment, by a key that holds everything it depends on but the loaded weights."""
 
 
 class UnusableInput(ValueError):
@@ -78,11 +76,12 @@ class SamplingSettings:
 class Loading:
     """What a family is loaded with besides its card.
 
-    `exact_savings`: leave out the work whose result the published code throws away; off, to compare with it.
+    `reuse`: where what was computed is kept for other requests. `exact_savings`: leave out the work whose result the
+    published code throws away; off, to compare with it.
     """
 
     helpers: Helpers | None = None
-    garment_cache: GarmentCache | None = None
+    reuse: Store | None = None
     exact_savings: bool = True
 
 

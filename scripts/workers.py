@@ -9,7 +9,7 @@ from redis import Redis
 
 from api.settings import Settings
 from inference.blobs import BlobStore, purge_personal
-from inference.options import GIB, EngineOptions
+from inference.options import GIB, Budgets, EngineOptions
 from inference.supervisor import Supervisor
 from inference.webhooks import WebhookTarget
 from models.catalog import name_of
@@ -37,10 +37,16 @@ def worker_argvs(settings: Settings, devices: list[str], num_workers: int | None
 def engine_options(settings: Settings) -> EngineOptions:
     return EngineOptions(
         cache_folder=settings.cache_folder,
-        garment_cache_bytes=round(settings.garment_cache_gib * GIB),
+        reuse=_budgets(settings),
         batch_window_s=settings.batch_window_ms / 1000,
         overlap=settings.stages == "overlap",
     )
+
+
+def _budgets(settings: Settings) -> Budgets:
+    gib = (settings.reuse_device_gib, settings.reuse_host_gib, settings.reuse_disk_gib)
+    on_device, on_host, on_disk = (round(size * GIB) for size in gib)
+    return Budgets(on_device, on_host, on_disk, settings.reuse_person_s)
 
 
 def supervisor(settings: Settings, argvs: list[list[str]]) -> Supervisor:

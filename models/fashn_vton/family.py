@@ -24,6 +24,7 @@ from models.flops import FlopCount
 from models.preprocess.compositing import restore
 from models.preprocess.helpers import Helpers
 from models.preprocess.inputs import checked_inputs
+from models.reuse import Memory
 from models.sampling import job_noise
 from models.transfer import to_host
 from models.weights import build_network, load_tensors, precision_on
@@ -67,7 +68,8 @@ class FashnVton(TryOnFamily[Prepared, State, Tensor]):
         network = build_network(
             lambda: TryOnNetwork(config), load_tensors(card), card, device, precision_on(card, device)
         )
-        preparation = Preparation(card.height, card.width, loading.helpers or Helpers(), loading.garment_cache)
+        memory = Memory.of(loading.reuse, card, device)
+        preparation = Preparation(card.height, card.width, loading.helpers or Helpers(), memory)
         return cls(
             network, preparation, cls.categories & set(card.categories), device, exact_savings=loading.exact_savings
         )

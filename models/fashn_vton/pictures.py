@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from PIL.Image import Resampling
 
-from models.base import GarmentCache, Image, Mask, TryOnInputs
+from models.base import Image, Mask, TryOnInputs
 from models.preprocess.digest import digest_of
 from models.preprocess.fitting import Box, Fit, apply, letterbox, resized
 from models.preprocess.garment import isolate_worn
@@ -17,6 +16,7 @@ from models.preprocess.helpers import Helpers
 from models.preprocess.person import person_crop
 from models.preprocess.pose import Pose
 from models.preprocess.pose_raster import gray_pose
+from models.reuse import Key, Kind, Memory
 
 PosedPicture = npt.NDArray[np.uint8]
 """`uint8 [H, W, 4]` of the canvas: RGB, and the pose in gray."""
@@ -27,12 +27,17 @@ NO_ESTIMATOR = "The picture may not follow the pose: no pose estimator is fetche
 NO_POSE = "The picture may not follow the pose: none was found in the photograph."
 
 
+Garment = tuple[PosedPicture, tuple[str, ...]]
+"""What a job's garment is on the canvas, and what to say of it."""
+
+
 @dataclass(frozen=True, slots=True)
-class Garment:
-    """What a job's garment is on the canvas, and what to say of it."""
+class Photograph:
+    """The part around the person, on the canvas. `fit`: where that lies in the photograph."""
 
     picture: PosedPicture
-    warnings: tuple[str, ...]
+    fit: Fit
+    is_posed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +53,26 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """For canvases of `height` x `width`; `garments` keeps what was made of them."""
+    """For canvases of `height` x `width`."""
 
     height: int
     width: int
     helpers: Helpers
-    garments: GarmentCache | None
+    memory: Memory
 
     def __call__(self, inputs: TryOnInputs) -> Prepared:
         """Both pictures; of the photograph the part around the person."""
-        box, shown, pose = self._around_person(inputs.person, inputs.mask)
-        person, fit = self._on_canvas(shown, pose)
-        garment = self._garment(inputs)
-        warnings = garment.warnings if pose else (self._no_pose, *garment.warnings)
-        fit = replace(fit, source=box, size=inputs.person.shape[:2])
-        return Prepared(inputs, person, garment.picture, fit, warnings)
+        person, mask = digest_of(inputs.person), inputs.mask
+        key = self.memory.key(Kind.PHOTOGRAPH, person, None if mask is None else digest_of(mask), persons=(person,))
+        shown = self.memory.remembered(key, lambda: self._photograph(inputs.person, mask))
+        garment, warnings = self.memory.remembered(self._garment_key(inputs), lambda: self._garment(inputs))
+        warnings = warnings if shown.is_posed else (self._no_pose, *warnings)
+        return Prepared(inputs, shown.picture, garment, shown.fit, warnings)
+
+    def _photograph(self, photograph: Image, mask: Mask | None) -> Photograph:
+        box, shown, pose = self._around_person(photograph, mask)
+        picture, fit = self._on_canvas(shown, pose)
+        return Photograph(picture, replace(fit, source=box, size=photograph.shape[:2]), pose is not None)
 
     def _around_person(self, photograph: Image, mask: Mask | None) -> tuple[Box, Image, Pose | None]:
         """A box of the photograph, what is in it, fitted, and the pose in that, which is looked for again."""
@@ -79,28 +89,19 @@ class Preparation:
         across, down = shown.shape[1] / box.width, shown.shape[0] / box.height
         return box, shown, self._pose(shown) or in_photograph.moved(across, down, -box.x0 * across, -box.y0 * down)
 
-    def _garment(self, inputs: TryOnInputs) -> Garment:
-        if self.garments is None:
-            return self._garment_on_canvas(inputs)
-        key = self._garment_key(inputs)
-        garment: Garment | None = self.garments.get(key)
-        if garment is None:
-            garment = self.garments[key] = self._garment_on_canvas(inputs)
-        return garment
-
-    def _garment_key(self, inputs: TryOnInputs) -> Hashable:
+    def _garment_key(self, inputs: TryOnInputs) -> Key:
         worn_as = inputs.category if inputs.garment_is_worn else None
-        return "fashn_vton", digest_of(inputs.garment), worn_as, self.height, self.width
+        return self.memory.key(Kind.GARMENT, digest_of(inputs.garment), worn_as)
 
-    def _garment_on_canvas(self, inputs: TryOnInputs) -> Garment:
+    def _garment(self, inputs: TryOnInputs) -> Garment:
         """A garment that is worn comes with its wearer's pose, cut out; one that lies flat, or seems to, without."""
         shown = self._fitted(inputs.garment)
         if not inputs.garment_is_worn:
-            return Garment(self._on_canvas(shown, None)[0], ())
+            return self._on_canvas(shown, None)[0], ()
         alone, warning = isolate_worn(shown, inputs.category, self.helpers)
         if warning:
-            return Garment(self._on_canvas(shown, None)[0], (warning,))
-        return Garment(self._on_canvas(alone, self._pose(shown))[0], ())
+            return self._on_canvas(shown, None)[0], (warning,)
+        return self._on_canvas(alone, self._pose(shown))[0], ()
 
     def _fitted(self, picture: Image) -> Image:
         """Shrunk to what pose estimators and the canvas can use."""

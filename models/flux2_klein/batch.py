@@ -12,13 +12,14 @@ from models.flux2_klein.denoiser import Denoiser
 from models.flux2_klein.latents import Grid
 from models.flux2_klein.schedule import Schedule, euler, guided
 from models.preprocess.fitting import Fit
+from models.reuse import Key
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """One job: where its canvas lies in the photograph, and both references, `uint8 [h, w, 3]`.
 
-    `canvas`, `person_grid` and `garment_grid` are sizes in tokens.
+    `canvas`, `person_grid` and `garment_grid` are sizes in tokens; under `shown` the person is remembered.
     """
 
     inputs: TryOnInputs
@@ -26,6 +27,7 @@ class Prepared:
     canvas: Grid
     person: Image
     garment: Image
+    shown: Key
     person_grid: Grid
     garment_grid: Grid
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import ClassVar, Self
 
 import torch
@@ -23,9 +24,11 @@ from models.flux2_klein.work import count_flops
 from models.pixels import to_levels, to_tensor
 from models.preprocess.compositing import restore
 from models.preprocess.digest import digest_of
+from models.preprocess.fitting import Fit
 from models.preprocess.inputs import checked_inputs
 from models.preprocess.person import person_crop
 from models.prompts import prompts_of
+from models.reuse import Kind, Memory
 from models.sampling import job_noise
 from models.transfer import to_host
 
@@ -38,7 +41,7 @@ class Flux2Klein(TryOnFamily[Prepared, State, Tensor]):
     def __init__(self, networks: Networks, card: ModelCard, loading: Loading) -> None:
         self._networks, self._card, self._prompts = networks, card, prompts_of(card)
         self._pose = loading.helpers.pose if loading.helpers else None
-        self._garments = loading.garment_cache
+        self._memory = Memory.of(loading.reuse, card, networks.device, str(networks.dtype), loading.exact_savings)
         self._walk, self._exact_savings = Walk(networks.transformer), loading.exact_savings
         self._cell = latents.cell(networks.vae)
 
@@ -57,12 +60,20 @@ class Flux2Klein(TryOnFamily[Prepared, State, Tensor]):
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
         inputs = checked_inputs(inputs, self._prompts, smallest=pictures.SMALLEST_SIDE)
+        person, mask = digest_of(inputs.person), inputs.mask
+        key = self._memory.key(Kind.PHOTOGRAPH, person, None if mask is None else digest_of(mask), persons=(person,))
+        fit, canvas, shown = self._memory.remembered(key, lambda: self._photograph(inputs))
+        garment_key = self._memory.key(Kind.GARMENT, digest_of(inputs.garment))
+        garment = self._memory.remembered(garment_key, lambda: pictures.reference(inputs.garment, self._cell))
+        return Prepared(inputs, fit, canvas, shown, garment, key, self._grid(shown), self._grid(garment))
+
+    def _photograph(self, inputs: TryOnInputs) -> tuple[Fit, Grid, Image]:
+        """Where the canvas lies in it, its size in tokens, and the reference that it makes."""
         height, width = inputs.person.shape[:2]
         pose, card = self._pose(inputs.person) if self._pose else None, self._card
         part = person_crop(pose, height, width, card.width / card.height, inputs.mask)
         canvas, fit = pictures.on_canvas(inputs.person, part, card.height * card.width, self._cell)
-        person, garment = (pictures.reference(picture, self._cell) for picture in (canvas, inputs.garment))
-        return Prepared(inputs, fit, self._grid(canvas), person, garment, self._grid(person), self._grid(garment))
+        return fit, self._grid(canvas), pictures.reference(canvas, self._cell)
 
     @torch.inference_mode()
     def begin(self, prepared: Sequence[Prepared], settings: SamplingSettings) -> State:
@@ -125,17 +136,10 @@ class Flux2Klein(TryOnFamily[Prepared, State, Tensor]):
 
     def _references(self, one: Prepared) -> Tensor:
         """Both references as tokens `[1, R, C]`."""
-        return torch.cat([self._encoded(one.person), self._garment(one.garment)], dim=1)
-
-    def _garment(self, garment: Image) -> Tensor:
-        """Its tokens, from the cache when they are there; kept in host memory."""
-        if self._garments is None:
-            return self._encoded(garment)
-        key = ("flux2_klein", digest_of(garment))
-        if (kept := self._garments.get(key)) is None:
-            self._garments[key] = kept = self._encoded(garment).cpu()
-        tokens: Tensor = kept.to(self._networks.device)
-        return tokens
+        person = self._memory.key(Kind.LATENTS, one.shown.name, persons=one.shown.persons)
+        garment = self._memory.key(Kind.LATENTS, digest_of(one.garment))
+        both = ((person, one.person), (garment, one.garment))
+        return torch.cat([self._memory.remembered(key, partial(self._encoded, picture)) for key, picture in both], 1)
 
     def _encoded(self, picture: Image) -> Tensor:
         tensor = to_tensor(picture).to(self._networks.device, self._networks.dtype)

@@ -13,12 +13,14 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from models.base import GarmentCache, Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
+from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.catalog import ModelCard
 from models.flops import FlopCount
 from models.pixels import to_levels
+from models.preprocess.digest import digest_of
 from models.preprocess.inputs import checked_inputs
 from models.prompts import prompts_of
+from models.qwen_edit import pictures
 from models.qwen_edit.coder import PIXELS_A_TOKEN
 from models.qwen_edit.denoiser import Scene
 from models.qwen_edit.job import Prepared
@@ -28,6 +30,7 @@ from models.qwen_edit.pictures import Picture
 from models.qwen_edit.reader import tokens_of
 from models.qwen_edit.schedule import combined, noise_levels
 from models.qwen_edit.work import counted
+from models.reuse import Kind, Memory
 from models.transfer import to_host
 
 
@@ -64,15 +67,16 @@ class QwenEdit(TryOnFamily[Prepared, State, Tensor]):
 
     categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower", "overall"})
 
-    def __init__(self, networks: Networks, card: ModelCard, cache: GarmentCache | None) -> None:
-        self._networks, self._cache, self._prompts = networks, cache, prompts_of(card)
+    def __init__(self, networks: Networks, card: ModelCard, memory: Memory) -> None:
+        self._networks, self._memory, self._prompts = networks, memory, prompts_of(card)
         options = Options.of(card)
         self._negative_prompt, self._areas = options.negative_prompt, options.areas
 
     @classmethod
     def load(cls, card: ModelCard, device: torch.device, loading: Loading) -> Self:
         prompts_of(card)  # before forty gigabytes are read
-        return cls(Networks.load(card, device, exact_savings=loading.exact_savings), card, loading.garment_cache)
+        networks = Networks.load(card, device, exact_savings=loading.exact_savings)
+        return cls(networks, card, Memory.of(loading.reuse, card, device, str(networks.dtype), loading.exact_savings))
 
     @classmethod
     def count_flops(cls, card: ModelCard) -> FlopCount:
@@ -84,8 +88,7 @@ class QwenEdit(TryOnFamily[Prepared, State, Tensor]):
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
         inputs = checked_inputs(inputs, self._prompts)
-        processor = self._networks.processor
-        person, garment = (Picture.of(image, self._areas, processor) for image in (inputs.person, inputs.garment))
+        person, garment = self._picture(inputs.person, shows_person=True), self._picture(inputs.garment)
         prompts = (self._prompts[inputs.category], self._negative_prompt)
         grids = (person.grid, garment.grid)
         positive, negative = (tokens_of(self._networks.tokenizer, prompt, grids) for prompt in prompts)
@@ -130,26 +133,36 @@ class QwenEdit(TryOnFamily[Prepared, State, Tensor]):
     def finish(self, prepared: Prepared, canvas: Tensor) -> Image:
         return prepared.in_photograph(canvas.numpy())
 
+    def _picture(self, image: Image, *, shows_person: bool = False) -> Picture:
+        digest = digest_of(image)
+        kind, persons = (Kind.PHOTOGRAPH, (digest,)) if shows_person else (Kind.GARMENT, ())
+        shown = self._memory.remembered(
+            self._memory.key(kind, digest, persons=persons),
+            lambda: pictures.shown(image, self._areas, self._networks.processor),
+        )
+        return Picture(*shown, digest)
+
     def _conditions(self, one: Prepared, num_branches: int) -> Conditions:
-        pictures = [self._looked_at(one.person), self._kept(one.garment)]
-        features = torch.cat([seen for seen, _ in pictures])
-        texts = self._networks.reader.read(one.chats[:num_branches], features, (one.person.grid, one.garment.grid))
-        return Conditions(torch.cat([tokens for _, tokens in pictures], 1), texts)
+        """What the text encoder makes of the chat depends on both pictures; what the autoencoder makes, on one."""
+        tokens = [self._tokens(one.person, one.persons), self._tokens(one.garment, ())]
+        chats = one.chats[:num_branches]
+        key = self._memory.key(Kind.READING, one.person.digest, one.garment.digest, *chats, persons=one.persons)
+        texts = self._memory.remembered(key, lambda: self._read(one, chats))
+        return Conditions(torch.cat(tokens, 1), list(texts))
 
-    def _looked_at(self, picture: Picture) -> tuple[Tensor, Tensor]:
-        """A picture's features `[n, F]` and tokens `[1, R, C]`."""
-        return self._networks.reader.seen(picture), self._networks.coder.encoded(picture.pixels)
+    def _read(self, one: Prepared, chats: Sequence[Sequence[int]]) -> tuple[Tensor, ...]:
+        features = torch.cat([self._seen(one.person, one.persons), self._seen(one.garment, ())])
+        return tuple(self._networks.reader.read(chats, features, (one.person.grid, one.garment.grid)))
 
-    def _kept(self, garment: Picture) -> tuple[Tensor, Tensor]:
-        """`_looked_at`, from the cache when the same garment was there before at these sizes."""
-        if self._cache is None:
-            return self._looked_at(garment)
-        key = ("qwen_edit", garment.digest, garment.size, garment.grid)
-        if (kept := self._cache.get(key)) is None:
-            kept = tuple(made.cpu() for made in self._looked_at(garment))
-            self._cache[key] = kept
-        features, tokens = (one.to(self._networks.device) for one in kept)
-        return features, tokens
+    def _seen(self, picture: Picture, persons: tuple[str, ...]) -> Tensor:
+        """Qwen2.5-VL's features of a picture, `[n, F]`."""
+        key = self._memory.key(Kind.FEATURES, picture.digest, persons=persons)
+        return self._memory.remembered(key, lambda: self._networks.reader.seen(picture))
+
+    def _tokens(self, picture: Picture, persons: tuple[str, ...]) -> Tensor:
+        """The autoencoder's tokens of a picture, `[1, R, C]`."""
+        key = self._memory.key(Kind.LATENTS, picture.digest, persons=persons)
+        return self._memory.remembered(key, lambda: self._networks.coder.encoded(picture.pixels))
 
     def _group(
         self,
@@ -164,10 +177,10 @@ class QwenEdit(TryOnFamily[Prepared, State, Tensor]):
             (height // PIXELS_A_TOKEN, width // PIXELS_A_TOKEN)
             for height, width in (first.person.size, first.person.size, first.garment.size)
         )
-        pictures = torch.cat([conditions[job].references for job in jobs]).to(dtype)
+        references_of = torch.cat([conditions[job].references for job in jobs]).to(dtype)
         texts = [torch.cat(branch) for branch in zip(*(conditions[job].texts for job in jobs), strict=True)]
-        scene = self._networks.denoiser.scene([canvas, *references], pictures, texts)
-        noise = torch.cat([prepared[job].noise(pictures.shape[2]) for job in jobs])
+        scene = self._networks.denoiser.scene([canvas, *references], references_of, texts)
+        noise = torch.cat([prepared[job].noise(references_of.shape[2]) for job in jobs])
         levels = noise_levels(self._networks.scheduler, settings.num_inference_steps, noise.shape[1])
         # Between steps pictures are never rounder than float32.
         kept = torch.promote_types(dtype, torch.float32)

@@ -23,6 +23,11 @@ class Prepared:
     garment: Picture
     chats: tuple[list[int], list[int]]
 
+    @property
+    def persons(self) -> tuple[str, ...]:
+        """Digests of whom it shows."""
+        return (self.person.digest,)
+
     def noise(self, num_channels: int) -> Tensor:
         """Its start, tokens `[1, N, C]`: drawn as latents, as published, from the job's seed."""
         height, width = (side // DOWNSCALING for side in self.person.size)

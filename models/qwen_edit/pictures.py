@@ -13,7 +13,6 @@ from transformers import Qwen2VLImageProcessorPil
 
 from models.base import Image
 from models.pixels import to_tensor
-from models.preprocess.digest import digest_of
 
 MULTIPLE = 32  # of pixels, for both sides of both sizes
 
@@ -44,16 +43,12 @@ class Picture:
         """Height and width of `pixels`."""
         return self.pixels.shape[2], self.pixels.shape[3]
 
-    @classmethod
-    def of(cls, image: Image, areas: Areas, processor: Qwen2VLImageProcessorPil) -> Picture:
-        glance = processor(Pillow.fromarray(_resized(image, areas.glance)), return_tensors="pt")
-        grid = glance["image_grid_thw"][0]
-        return cls(
-            to_tensor(_resized(image, areas.canvas)),
-            glance["pixel_values"],
-            (int(grid[1]), int(grid[2])),
-            digest_of(image),
-        )
+
+def shown(image: Image, areas: Areas, processor: Qwen2VLImageProcessorPil) -> tuple[Tensor, Tensor, tuple[int, int]]:
+    """A `Picture`'s pixels, patches and grid."""
+    glance = processor(Pillow.fromarray(_resized(image, areas.glance)), return_tensors="pt")
+    grid = glance["image_grid_thw"][0]
+    return to_tensor(_resized(image, areas.canvas)), glance["pixel_values"], (int(grid[1]), int(grid[2]))
 
 
 def size_at(area: int, height: int, width: int) -> tuple[int, int]:

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from models.sd_inpaint.core import Core, Entrance, at_latent_size
 from models.sd_inpaint.scene import Predict, Sampling, Scene
-from models.sd_inpaint.vae import encoded
 
 EXTRA_CHANNELS = 5
 """After the noise: mask and the latents of what is known."""
@@ -36,7 +35,7 @@ class Concatenation:
     def begin(self, scene: Scene, sampling: Sampling) -> Predict:
         """Without a garment, the other half of the guidance, its latents are 0."""
         core, unet = self.core, self.core.unet
-        person = encoded(core.vae, scene.person)
+        person = core.person_latents(scene)
         garment = torch.cat([core.garment_latents(one) for one in scene.garments])
         mask = at_latent_size(scene.mask)
         mask = torch.cat([mask, torch.zeros_like(mask)], 2)

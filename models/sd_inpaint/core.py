@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from models.base import GarmentCache
+from models.reuse import Key, Kind, Memory
 from models.sd_inpaint.architecture import LATENT_SCALE
 from models.sd_inpaint.attention import spread
-from models.sd_inpaint.memory import remembered
 from models.sd_inpaint.scene import Garment, Sampling, Scene
 from models.sd_inpaint.unet import UNet
 from models.sd_inpaint.vae import encoded
@@ -25,7 +24,7 @@ class Core:
     unet: UNet
     vae: Any
     device: torch.device
-    garment_cache: GarmentCache | None = None
+    memory: Memory = field(default_factory=Memory.nowhere)
     exact: bool = True
 
     @property
@@ -37,16 +36,24 @@ class Core:
         """Of the latents between the steps: never less than float32."""
         return torch.promote_types(self.dtype, torch.float32)
 
-    def garment_key(self, kind: str, garment: Garment, *others: object) -> tuple[object, ...]:
+    def garment_key(self, kind: Kind, garment: Garment, *others: object) -> Key:
         """Under which something of a garment is remembered."""
-        return ("sd_inpaint", kind, garment.digest, tuple(garment.picture.shape), str(self.dtype), *others)
+        return self.memory.key(kind, garment.digest, *others)
 
     def garment_latents(self, garment: Garment) -> Tensor:
         """`[1, 4, H / 8, W / 8]`, each garment by itself, so that a remembered one is that of any batch."""
-        key = self.garment_key("latents", garment)
-        picture = garment.picture
-        cache = self.garment_cache if self.exact else None
-        return remembered(cache, key, self.device, lambda: (encoded(self.vae, picture.to(self.device, self.dtype)),))[0]
+        return self._latents(self.garment_key(Kind.LATENTS, garment), garment.picture)
+
+    def person_latents(self, scene: Scene) -> Tensor:
+        """`[B, 4, H / 8, W / 8]` of what is known of the photographs."""
+        persons = torch.split(scene.person, 1)
+        if not scene.shown:
+            return encoded(self.vae, scene.person)
+        keys = [self.memory.key(Kind.LATENTS, shown.name, persons=shown.persons) for shown in scene.shown]
+        return torch.cat([self._latents(key, person) for key, person in zip(keys, persons, strict=True)])
+
+    def _latents(self, key: Key, picture: Tensor) -> Tensor:
+        return self.memory.remembered(key, lambda: encoded(self.vae, picture.to(self.device, self.dtype)))
 
     def rows(self, scene: Scene, sampling: Sampling) -> int:
         """Of the network's batch: twice the jobs when guided."""

@@ -15,6 +15,7 @@ from models.flops import FlopCount
 from models.preprocess.compositing import restore
 from models.preprocess.helpers import Helpers
 from models.preprocess.inputs import checked_inputs
+from models.reuse import Memory
 from models.sd_inpaint.ancestral import Schedule, Walk, job_draws
 from models.sd_inpaint.architecture import LATENT_CHANNELS
 from models.sd_inpaint.checkpoint import Builder
@@ -54,8 +55,10 @@ class SdInpaint(TryOnFamily[Prepared, State, Tensor]):
         options = Options.of(card)
         builder = Builder(card, device, precision_on(card, device), loading.exact_savings)
         load = _reference if options.conditioning == "reference" else _concatenation
-        preparation = Preparation(card.height, card.width, options, loading.helpers or Helpers())
-        return cls(load(builder, options, loading), preparation, card)
+        store = loading.reuse if loading.exact_savings else None
+        memory = Memory.of(store, card, device, str(builder.dtype))
+        preparation = Preparation(card.height, card.width, options, loading.helpers or Helpers(), memory)
+        return cls(load(builder, options, memory), preparation, card)
 
     @classmethod
     def count_flops(cls, card: ModelCard) -> FlopCount:
@@ -100,19 +103,19 @@ class SdInpaint(TryOnFamily[Prepared, State, Tensor]):
         return restore(prepared.inputs.person, canvas.numpy(), prepared.fit, prepared.inputs.mask)
 
 
-def _concatenation(builder: Builder, options: Options, loading: Loading) -> Concatenation:
+def _concatenation(builder: Builder, options: Options, memory: Memory) -> Concatenation:
     """From CatVTON's attentions, the inpainting UNet they belong in, and a VAE, each in a folder of the card."""
     base, attention, vae = (builder.tensors(folder) for folder in ("unet/", "attention/", "vae/"))
     unet = builder.catvton_unet(base, attention, options.unet_config, options.in_channels)
-    return Concatenation(_core(builder, unet, builder.vae(vae, options.vae_config), loading))
+    return Concatenation(_core(builder, unet, builder.vae(vae, options.vae_config), memory))
 
 
-def _reference(builder: Builder, options: Options, loading: Loading) -> Reference:
+def _reference(builder: Builder, options: Options, memory: Memory) -> Reference:
     """From Leffa's one file."""
     networks = builder.leffa_networks(builder.tensors(), options.unet_config, options.vae_config, options.in_channels)
-    core = _core(builder, networks.generator, networks.vae, loading)
+    core = _core(builder, networks.generator, networks.vae, memory)
     return Reference(core, networks.reader, reuse=options.reuse_garment_features)
 
 
-def _core(builder: Builder, unet: UNet, vae: Any, loading: Loading) -> Core:
-    return Core(unet, vae, builder.device, loading.garment_cache, exact=loading.exact_savings)
+def _core(builder: Builder, unet: UNet, vae: Any, memory: Memory) -> Core:
+    return Core(unet, vae, builder.device, memory, exact=builder.exact)

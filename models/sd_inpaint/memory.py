@@ -1,64 +1,44 @@
-"""What is computed once and kept in host memory, to be moved to the device each time it is needed.
-
-All copies are queued on the device's stream, so none waits for it, and what is read is what was written.
-"""
+"""What was read of a garment, timestep by timestep, kept as one and streamed to the device a timestep ahead."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Callable
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-from models.base import GarmentCache
+from models.reuse import Key, Store
+from models.streaming import Ahead
 
 Tensors = tuple[Tensor, ...]
 
 
-def remembered(
-    cache: GarmentCache | None, key: Hashable, device: torch.device, compute: Callable[[], Tensors]
-) -> Tensors:
-    """The tensors under `key`, on the device; computed when they are not there."""
-    if cache is None:
-        return compute()
-    kept = cache.get(key)
-    if kept is not None:
-        return _moved(kept, device)
-    computed = compute()
-    cache[key] = _moved(computed, torch.device("cpu"))
-    return computed
-
-
-@dataclass(frozen=True, slots=True)
 class Film:
     """A sequence of `num_frames` tensors that is remembered in order, as far as it was computed before.
 
-    It grows under one `key` of the cache, which therefore throws it out as a whole. One that could not be kept whole is
+    It grows under one `key` of the store, which therefore throws it out as a whole. One that could not be kept whole is
     not begun, so that it pushes nothing else out; one that was thrown out while it grew is not begun again half-way.
     """
 
-    cache: GarmentCache | None
-    key: Hashable
-    num_frames: int
-    device: torch.device
+    def __init__(self, store: Store | None, key: Key, num_frames: int, device: torch.device) -> None:
+        self._store, self._key, self._num_frames = store, key, num_frames
+        self._ahead: Ahead[int] = Ahead(device)
 
     def frame(self, index: int, compute: Callable[[], Tensors]) -> Tensors:
-        kept = cast("tuple[Tensors, ...]", () if self.cache is None else self.cache.get(self.key, ()))
+        """On the device. Frames are of one size, and asked for in order."""
+        kept: tuple[Tensors, ...] = self._kept()
         if index < len(kept):
-            return _moved(kept[index], self.device)
-        computed = compute()
-        if self.cache is not None and len(kept) == index and self._has_room(self.cache, computed):
-            self.cache[self.key] = (*kept, _moved(computed, torch.device("cpu")))
+            frame = self._ahead.taken(index, kept[index])
+            if index + 1 < len(kept):
+                self._ahead.start(index + 1, kept[index + 1])
+            return frame
+        computed = tuple(tensor.contiguous() for tensor in compute())
+        whole_bytes = self._num_frames * sum(tensor.nbytes for tensor in computed)
+        if self._store is not None and len(kept) == index and self._store.has_room(self._key.kind, whole_bytes):
+            self._store.keep(self._key, (*kept, computed), whole_bytes=whole_bytes)
         return computed
 
-    def _has_room(self, cache: GarmentCache, frame: Tensors) -> bool:
-        """Frames are of one size."""
-        most = getattr(cache, "maxsize", math.inf)
-        return self.num_frames * sum(tensor.nbytes for tensor in frame) <= most
-
-
-def _moved(tensors: Tensors, device: torch.device) -> Tensors:
-    return tuple(tensor.to(device, non_blocking=True) for tensor in tensors)
+    def _kept(self) -> tuple[Tensors, ...]:
+        kept: Any = self._store.kept(self._key) if self._store is not None else None
+        return cast("tuple[Tensors, ...]", kept or ())

@@ -19,6 +19,7 @@ from models.preprocess.fitting import Fit, apply, letterbox
 from models.preprocess.garment import isolate_worn
 from models.preprocess.helpers import Helpers
 from models.preprocess.masks import MIDDLE
+from models.reuse import Key, Kind, Memory
 from models.sd_inpaint.options import Options
 from models.sd_inpaint.placing import WHITE, covering
 from models.sd_inpaint.scene import Garment, Scene
@@ -38,7 +39,20 @@ class Prepared:
     mask: Tensor
     garment: Garment
     densepose: Tensor | None
+    shown: Key
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Photograph:
+    """What a photograph is on the canvas, and a warning. `mask`: of the photograph's size; `known`: the person."""
+
+    mask: Mask
+    fit: Fit
+    known: Tensor
+    drawn: Tensor
+    densepose: Tensor | None
+    warning: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +63,35 @@ class Preparation:
     width: int
     options: Options
     helpers: Helpers
+    memory: Memory
 
     def __call__(self, inputs: TryOnInputs) -> Prepared:
         """
         Raises:
             UnusableInput: there is no mask, and none can be made, or it leaves nothing to draw.
         """
+        shown = self._photograph_key(inputs)
+        laid = self.memory.remembered(shown, lambda: self._photograph(inputs))
+        garment, not_cut_out = self._garment(inputs)
+        warnings = tuple(warning for warning in (laid.warning, not_cut_out) if warning)
+        inputs = replace(inputs, mask=laid.mask)
+        return Prepared(inputs, laid.fit, laid.known, laid.drawn, garment, laid.densepose, shown, warnings)
+
+    def _photograph_key(self, inputs: TryOnInputs) -> Key:
+        """Without a mask, it is found for a category."""
+        person, densepose = digest_of(inputs.person), inputs.densepose
+        bounds = inputs.category if inputs.mask is None else digest_of(inputs.mask)
+        posed = None if densepose is None else digest_of(densepose)
+        return self.memory.key(Kind.PHOTOGRAPH, person, bounds, posed, persons=(person,))
+
+    def _photograph(self, inputs: TryOnInputs) -> Photograph:
         mask = self._mask(inputs)
         person, fit = self._person(inputs.person, mask)
         drawn = _binary(self._laid(fit, mask), self.options.mask_blur)
         if not drawn.any():
             raise UnusableInput("person", "What may be drawn in the photograph is too small. Please use a larger mask.")
         known = _in_range(person)[None] * (1 - drawn)
-        densepose, not_posed = self._densepose(inputs, fit)
-        garment, not_cut_out = self._garment(inputs)
-        warnings = tuple(warning for warning in (not_posed, not_cut_out) if warning)
-        return Prepared(replace(inputs, mask=mask), fit, known, drawn, garment, densepose, warnings)
+        return Photograph(mask, fit, known, drawn, *self._densepose(inputs, fit))
 
     def _mask(self, inputs: TryOnInputs) -> Mask:
         """The caller's, else what the helpers find."""
@@ -85,12 +112,18 @@ class Preparation:
         return letterbox(photograph, self.height, self.width, fill=WHITE)
 
     def _garment(self, inputs: TryOnInputs) -> tuple[Garment, str | None]:
-        """Whole, on white; cut out if somebody wears it, or a warning."""
+        worn_as = inputs.category if inputs.garment_is_worn else None
+        key = self.memory.key(Kind.GARMENT, digest_of(inputs.garment), worn_as)
+        digest, laid, warning = self.memory.remembered(key, lambda: self._garment_on_canvas(inputs))
+        return Garment(digest, _in_range(laid)[None]), warning
+
+    def _garment_on_canvas(self, inputs: TryOnInputs) -> tuple[str, Image, str | None]:
+        """Its digest and itself, whole, on white; cut out if somebody wears it, or a warning."""
         laid, _ = letterbox(inputs.garment, self.height, self.width, fill=WHITE)
         warning = None
         if inputs.garment_is_worn:
             laid, warning = isolate_worn(laid, inputs.category, self.helpers)
-        return Garment(digest_of(laid), _in_range(laid)[None]), warning
+        return digest_of(laid), laid, warning
 
     def _densepose(self, inputs: TryOnInputs, fit: Fit) -> tuple[Tensor | None, str | None]:
         """As the card's weights know it; black, as if nobody were in the picture, when the caller brings none."""
@@ -115,6 +148,7 @@ def scene_of(prepared: Sequence[Prepared], device: torch.device, dtype: torch.dt
         mask=torch.cat([one.mask for one in prepared]).to(device, dtype),
         garments=[one.garment for one in prepared],
         densepose=torch.cat(densepose).to(device, dtype) if densepose else None,
+        shown=[one.shown for one in prepared],
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from models.reuse import Kind
 from models.sd_inpaint.architecture import LATENT_CHANNELS
 from models.sd_inpaint.attention import Attend, attended, spread
 from models.sd_inpaint.memory import Film, Tensors
@@ -72,7 +73,9 @@ class Reading:
     def _film(self, garment: Garment) -> Film:
         """Each garment is read by itself, as its latents are, so that a remembered one is that of any batch."""
         core, timesteps = self._reference.core, tuple(self._timesteps[step] for step in self._reads)
-        return Film(core.garment_cache, core.garment_key("features", garment, timesteps), len(timesteps), core.device)
+        return Film(
+            core.memory.store, core.garment_key(Kind.FEATURES, garment, *timesteps), len(timesteps), core.device
+        )
 
     def _read(self, latents: Callable[[], Tensor], embedding: Tensor) -> Tensors:
         return self._reference.read(latents(), embedding)

@@ -18,7 +18,6 @@ from models.sd_inpaint.memory import Tensors
 from models.sd_inpaint.reading import Reading
 from models.sd_inpaint.scene import Predict, Sampling, Scene
 from models.sd_inpaint.unet import Reader
-from models.sd_inpaint.vae import encoded
 
 EXTRA_CHANNELS = 8
 """After the noise: mask, the latents of the masked person, DensePose."""
@@ -50,7 +49,7 @@ class Reference:
     def begin(self, scene: Scene, sampling: Sampling) -> Predict:
         core = self.core
         assert scene.densepose is not None, "the reference UNet's generator looks at DensePose"
-        latents = encoded(core.vae, scene.person)
+        latents = core.person_latents(scene)
         conditions = torch.cat([at_latent_size(scene.mask), latents, at_latent_size(scene.densepose)], 1)
         # Both halves of the guidance are alike until they see a garment or none, in the first self-attention.
         entrance = Entrance(core, conditions if core.exact else spread(conditions, core.rows(scene, sampling)))

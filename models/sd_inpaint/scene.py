@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from models.reuse import Key
 from models.sd_inpaint.ancestral import Schedule, guided
 from models.sd_inpaint.architecture import LATENT_SCALE
 
@@ -27,13 +28,15 @@ class Scene:
     """A batch's pictures in the network's precision, on the device but for the garments.
 
     `person`: `[B, 3, H, W]` in [-1, 1], 0 where it is to be painted; `mask`: `[B, 1, H, W]`, 1 there and 0 elsewhere;
-    `densepose`: `[B, 3, H, W]` in [-1, 1], for conditioners that look at it.
+    `densepose`: `[B, 3, H, W]` in [-1, 1], for conditioners that look at it. `shown`: under which each person's part
+    is remembered, or nothing where it is not.
     """
 
     person: Tensor
     mask: Tensor
     garments: Sequence[Garment]
     densepose: Tensor | None = None
+    shown: Sequence[Key] = ()
 
     @property
     def latent_size(self) -> tuple[int, int]:

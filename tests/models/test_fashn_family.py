@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from kept import Watched
 from verbs import finished
 
-from models.base import GarmentCache, Image, Loading, SamplingSettings, TryOnInputs, UnusableInput
+from models.base import Image, Loading, SamplingSettings, TryOnInputs, UnusableInput
 from models.catalog import CardError, load_card
 from models.fashn_vton.family import FashnVton
 from models.preprocess.helpers import Helpers
 from models.preprocess.parts import Part
 from models.preprocess.pose import Pose
+from models.reuse import Kind, Store
 from models.weights import WeightsError
 from scripts.checkpoints.fashn_vton import small_card
 
@@ -65,13 +67,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def family(
     folder: Path,
     helpers: Helpers | None = None,
-    cache: GarmentCache | None = None,
+    store: Store | None = None,
     *,
     exact_savings: bool = True,
     precision: str = "float32",
 ) -> FashnVton:
     card = dataclasses.replace(small_card(folder), precision=precision)
-    return FashnVton.load(card, CPU, Loading(helpers, cache, exact_savings))
+    return FashnVton.load(card, CPU, Loading(helpers, store, exact_savings))
 
 
 def picture(seed: int, height: int = 160, width: int = 100) -> Image:
@@ -213,16 +215,16 @@ def test_a_worn_garment_that_nothing_can_cut_out_counts_as_lying_flat_and_says_s
 
 
 def test_a_kept_garment_is_not_prepared_again_unless_it_is_worn_otherwise(folder: Path) -> None:
-    tailor, cache = Tailor(), dict[Any, Any]()
-    loaded = family(folder, dataclasses.replace(tailor.helpers, pose=None), cache)
+    tailor, store = Tailor(), Watched()
+    loaded = family(folder, dataclasses.replace(tailor.helpers, pose=None), store)
     worn = inputs(garment_is_worn=True)
     miss, hit = loaded.prepare(worn), loaded.prepare(dataclasses.replace(worn, person=picture(9), seed=8))
-    assert (tailor.num_asked, len(cache)) == (1, 1)
+    assert (tailor.num_asked, len(store.of(Kind.GARMENT))) == (1, 1)
     assert np.array_equal(miss.garment, hit.garment)
     loaded.prepare(dataclasses.replace(worn, category="lower"))
-    assert (tailor.num_asked, len(cache)) == (2, 2)
+    assert (tailor.num_asked, len(store.of(Kind.GARMENT))) == (2, 2)
     flat = [loaded.prepare(inputs(category=category)).garment for category in ("upper", "lower")]
-    assert (tailor.num_asked, len(cache)) == (2, 3)
+    assert (tailor.num_asked, len(store.of(Kind.GARMENT))) == (2, 3)
     assert np.array_equal(*flat)
 
 

@@ -23,6 +23,7 @@ from models.fashn_vton.walk import Walk
 from models.preprocess.helpers import Helpers
 from models.preprocess.pose import Pose
 from models.preprocess.pose_raster import gray_pose
+from models.reuse import Memory
 from models.sampling import job_noise
 from scripts.checkpoints.fashn_vton import small_card
 
@@ -52,7 +53,7 @@ def inputs(**changes: Any) -> TryOnInputs:
 
 
 def preparation(estimator: Estimator | None = None, **changes: Any) -> Preparation:
-    return dataclasses.replace(Preparation(HEIGHT, WIDTH, Helpers(pose=estimator), None), **changes)
+    return dataclasses.replace(Preparation(HEIGHT, WIDTH, Helpers(pose=estimator), Memory.nowhere()), **changes)
 
 
 def in_range(picture: Image) -> Tensor:
@@ -117,11 +118,3 @@ def test_photographs_of_other_shapes_lie_in_the_middle_on_black() -> None:
     assert (prepared.person[24:72, :, :3] == 90).all()
     assert not prepared.person[:24].any()
     assert not prepared.person[72:].any()
-
-
-def test_a_garment_that_is_kept_is_kept_for_each_canvas() -> None:
-    garments: dict[Any, Any] = {}
-    sizes = [
-        preparation(height=height, garments=garments)(inputs()).garment.shape[:2] for height in (HEIGHT, 2 * HEIGHT)
-    ]
-    assert sizes == [(HEIGHT, WIDTH), (2 * HEIGHT, WIDTH)]

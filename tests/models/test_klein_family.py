@@ -12,6 +12,7 @@ import pytest
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_flux2 import AutoencoderKLFlux2
 from diffusers.models.transformers.transformer_flux2 import Flux2Transformer2DModel
+from kept import Watched
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -27,6 +28,7 @@ from models.flux2_klein.prompts import PromptReader
 from models.flux2_klein.work import count_flops
 from models.preprocess.helpers import Helpers
 from models.preprocess.pose import Pose
+from models.reuse import Kind
 from models.weights import WeightsError
 from scripts.checkpoints.files import file_of
 from scripts.checkpoints.flux2_klein import PROMPTS, small_card
@@ -236,10 +238,10 @@ def test_a_lora_of_a_card_changes_the_picture_and_its_scale_how_much(tmp_path: P
 def test_a_cached_garment_is_not_encoded_again_and_changes_no_bit(
     card: ModelCard, family: Flux2Klein, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache: dict[Any, Any] = {}
-    cached = Flux2Klein.load(card, CPU, Loading(garment_cache=cache))
+    store = Watched()
+    cached = Flux2Klein.load(card, CPU, Loading(reuse=store))
     (miss,) = canvases(cached, JOBS[0])
-    (stored,) = cache.values()
+    _, stored = store.of(Kind.LATENTS)
     num_encodes, encode = 0, latents.encode
 
     def counted(*args: Any) -> Tensor:
@@ -249,12 +251,12 @@ def test_a_cached_garment_is_not_encoded_again_and_changes_no_bit(
 
     monkeypatch.setattr(latents, "encode", counted)
     (hit,) = canvases(cached, JOBS[0])
-    assert num_encodes == 1
+    assert num_encodes == 0, "neither the garment nor the person"
     assert torch.equal(hit, miss)
     assert torch.equal(canvases(family, JOBS[0])[0], miss)
     assert stored.shape == (1, 20, 16)
     canvases(cached, replace(JOBS[0], garment=JOBS[1].garment))
-    assert len(cache) == 2
+    assert len(store.of(Kind.LATENTS)) == 3
 
 
 @pytest.mark.parametrize("size", [(96, 64), (150, 90), (300, 900), (67, 71)])

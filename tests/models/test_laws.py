@@ -13,17 +13,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from kept import reuse
 from safetensors.torch import load_file, save_file
 from verbs import finished
 
 from inference.engine import family_of
-from inference.reuse import GarmentCache
+from inference.reuse import Reuse
 from models.base import Image, Loading, Mask, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
 from models.catalog import FAMILIES, ModelCard, WeightFile, card_names, read_card
 from models.files.checking import sha256_of
 from models.weights import WeightsError
 
 CPU = torch.device("cpu")
+FAMILY_MODULES = (
+    "models.fashn_vton.family",
+    "models.sd_inpaint.family",
+    "models.flux2_klein.networks",
+    "models.qwen_edit.networks",
+)
 CHECKPOINTS = ("paperdoll", "fashn_vton", "catvton", "leffa", "flux2_klein", "qwen_edit")
 H, W = 150, 110  # of photographs; no model's canvas
 NUM_STEPS = 2
@@ -38,7 +45,7 @@ Family = TryOnFamily[Any, Any, Any]
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """A small checkpoint, and its family loaded without a garment cache."""
+    """A small checkpoint, and its family loaded without a store."""
 
     card: ModelCard
     family: Family
@@ -75,8 +82,8 @@ def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return Subject(card, loaded(card), getattr(module, "person", picture), getattr(module, "garment", picture))
 
 
-def loaded(card: ModelCard, cache: GarmentCache | None = None) -> Family:
-    return family_of(card).load(card, CPU, Loading(garment_cache=cache))
+def loaded(card: ModelCard, store: Reuse | None = None) -> Family:
+    return family_of(card).load(card, CPU, Loading(reuse=store))
 
 
 def picture(seed: int, height: int = H, width: int = W) -> Image:
@@ -172,22 +179,30 @@ def test_two_batches_can_be_under_way_at_once(subject: Subject) -> None:
     ] * 2
 
 
-def test_a_kept_garment_makes_the_same_picture(subject: Subject) -> None:
-    cache = GarmentCache(2**30)
-    family = loaded(subject.card, cache)
-    persons = [subject.inputs(6, person=person) for person in (31, 32)]
-    without = [subject.run(inputs)[0] for inputs in persons]
-    miss, hit = (subject.run(inputs, family=family)[0] for inputs in persons)
-    assert np.array_equal(miss, without[0])
-    assert np.array_equal(hit, without[1])
-    kept = len(cache)
-    subject.run(subject.inputs(6, garment=33), family=family)
-    assert len(cache) > kept or kept == 0, "another garment is another entry"
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_what_is_reused_changes_no_bit_whatever_tier_it_comes_from(
+    subject: Subject, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One garment on two persons, in memory; then from the disk, in another process's place, and in no memory."""
+    monkeypatch.setattr("models.weights.precision_on", lambda card, device: getattr(torch, precision))
+    for name in FAMILY_MODULES:
+        monkeypatch.setattr(f"{name}.precision_on", lambda card, device: getattr(torch, precision), raising=False)
+    persons = [subject.inputs(6, person=person) for person in (31, 32, 31)]
+    plain = loaded(subject.card)
+    expected = [subject.run(inputs, family=plain)[0] for inputs in persons]
+    for budgets in ({}, {}, {"num_bytes": 0}):
+        store = reuse(folder=tmp_path, **budgets)
+        family = loaded(subject.card, store)
+        found = [subject.run(inputs, family=family)[0] for inputs in persons]
+        store.flush()
+        assert [np.array_equal(*pair) for pair in zip(found, expected, strict=True)] == [True] * 3
+    told = store.stats.snapshot()
+    assert subject.card.family == "paperdoll" or any(name.endswith("disk.hits") for name in told)
 
 
 def test_a_cache_that_keeps_nothing_does_no_harm(subject: Subject) -> None:
     inputs = subject.inputs(7)
-    image = subject.run(inputs, family=loaded(subject.card, GarmentCache(0)))[0]
+    image = subject.run(inputs, family=loaded(subject.card, reuse(0)))[0]
     assert np.array_equal(image, subject.run(inputs)[0])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKLQwenImage, QwenImageTransformer2DModel
 from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import calculate_dimensions
+from kept import Watched
 from safetensors.torch import load_file, save_file
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import Qwen2_5_VLConfig
@@ -23,12 +25,14 @@ from models.base import Image, Loading, SamplingSettings, TryOnInputs, UnusableI
 from models.catalog import CardError, ModelCard, read_card
 from models.flops import count
 from models.qwen_edit import networks, published
+from models.qwen_edit.coder import Coder
 from models.qwen_edit.denoiser import Denoiser
 from models.qwen_edit.family import QwenEdit, State
 from models.qwen_edit.job import Prepared
 from models.qwen_edit.pictures import size_at
 from models.qwen_edit.schedule import check, noise_levels
 from models.qwen_edit.work import Loop, Sizes
+from models.reuse import Kind
 from models.weights import WeightsError
 from scripts.checkpoints.files import file_of
 from scripts.checkpoints.qwen_edit import small_card
@@ -119,19 +123,27 @@ def test_unusable_input_is_refused_in_a_sentence(family: QwenEdit, changes: dict
 def test_a_kept_garment_is_looked_at_once_and_changes_no_bit(
     card: ModelCard, family: QwenEdit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache: dict[Any, Any] = {}
-    caching = QwenEdit.load(card, CPU, Loading(garment_cache=cache))
+    store = Watched()
+    caching = QwenEdit.load(card, CPU, Loading(reuse=store))
     looked: list[str] = []
-    look = QwenEdit._looked_at
-    monkeypatch.setattr(QwenEdit, "_looked_at", lambda self, one: looked.append(one.digest) or look(self, one))
+    look = Coder.encoded
+    monkeypatch.setattr(Coder, "encoded", lambda self, pixels: looked.append(digest(pixels)) or look(self, pixels))
     persons, garment = (picture(3), picture(4, 200, 100)), picture(6, 70, 90)
     made = [walked(caching, caching.prepare(inputs_of(person, garment))).groups[0].noisy for person in persons]
-    digest = caching.prepare(inputs_of(persons[0], garment)).garment.digest
-    assert looked.count(digest) == 1
+    shown = caching.prepare(inputs_of(persons[0], garment)).garment.pixels
+    assert looked.count(digest(shown)) == 1
     for person, noisy in zip(persons, made, strict=True):
         assert torch.equal(noisy, walked(family, family.prepare(inputs_of(person, garment))).groups[0].noisy)
     walked(caching, caching.prepare(inputs_of(persons[0], picture(7, 70, 90))))
-    assert len(cache) == 2
+    assert len(store.of(Kind.LATENTS)) == 4
+    assert len(store.of(Kind.READING)) == 3
+    again = walked(caching, caching.prepare(inputs_of(persons[0], garment))).groups[0].noisy
+    assert torch.equal(again, made[0])
+    assert store.found[Kind.READING] == 1, "the same pictures and words"
+
+
+def digest(pixels: torch.Tensor) -> str:
+    return hashlib.sha256(pixels.numpy().tobytes()).hexdigest()
 
 
 def test_a_single_step_goes_all_the_way(card: ModelCard, family: QwenEdit) -> None:

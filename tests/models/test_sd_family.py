@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from kept import Watched, reuse
 from torch.utils._python_dispatch import TorchDispatchMode
 from verbs import finished
 
-from inference.reuse import GarmentCache, num_bytes_of
+from inference.values import num_bytes_of
 from models.base import Image, Loading, SamplingSettings, TryOnInputs, UnusableInput
 from models.card import Lora, ModelCard
 from models.preprocess.garment import NO_HELPERS
 from models.preprocess.helpers import Helpers
 from models.preprocess.parts import Part
+from models.reuse import Key, Kind
 from models.sd_inpaint.counting import counted
 from models.sd_inpaint.family import SdInpaint
 from models.sd_inpaint.pictures import NO_DENSEPOSE
@@ -131,7 +133,7 @@ def test_reading_the_garment_once_is_another_picture_than_reading_it_each_time(l
 def test_each_garment_is_read_once_a_step_and_no_garment_once_for_all(
     leffa_card: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    readings, family = Readings(monkeypatch), loaded(leffa_card, garment_cache=GarmentCache(2**30))
+    readings, family = Readings(monkeypatch), loaded(leffa_card, reuse=reuse())
     latents(family, inputs(1), inputs(2), inputs(3, garment=4))
     assert readings.rows == 3 * (2 + 1), "two garments and none, in three steps"
     latents(family, inputs(1, garment=5))
@@ -141,8 +143,7 @@ def test_each_garment_is_read_once_a_step_and_no_garment_once_for_all(
 def test_a_remembered_garment_is_not_read_again_and_changes_no_bit(
     leffa_card: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache = GarmentCache(2**30)
-    family = loaded(leffa_card, garment_cache=cache)
+    family = loaded(leffa_card, reuse=reuse())
     latents(family, inputs(1))
     readings = Readings(monkeypatch)
     hit = latents(family, inputs(5), inputs(6, garment=7))
@@ -156,42 +157,41 @@ def test_a_remembered_garment_is_not_read_again_and_changes_no_bit(
     )
 
 
-def test_a_cache_too_small_for_a_garment_keeps_none_of_it_and_throws_nothing_out(leffa_card: ModelCard) -> None:
-    whole = GarmentCache(2**30)
-    expected = latents(loaded(leffa_card, garment_cache=whole), inputs(), settings=SamplingSettings(3, 1.0))
-    (film,) = [kept for kept in whole.values() if isinstance(kept[0], tuple)]
-    small = GarmentCache(num_bytes_of(film) - 1)
-    small["another"] = torch.zeros(8)
-    found = latents(loaded(leffa_card, garment_cache=small), inputs(), settings=SamplingSettings(3, 1.0))
-    assert torch.equal(found, expected)
-    assert "another" in small
-    assert not [kept for kept in small.values() if isinstance(kept, tuple) and isinstance(kept[0], tuple)]
+def test_a_store_too_small_for_a_garment_keeps_none_of_it_and_throws_nothing_out(leffa_card: ModelCard) -> None:
+    settings, whole = SamplingSettings(3, 1.0), Watched()
+    expected = latents(loaded(leffa_card, reuse=whole), inputs(), settings=settings)
+    film = whole.of(Kind.FEATURES)[0]
+    assert len(film) == 3, "a frame for each step"
+    small, another = reuse(num_bytes_of(film) - 1), Key(Kind.LATENTS, "another")
+    small.keep(another, torch.zeros(8))
+    assert torch.equal(latents(loaded(leffa_card, reuse=small), inputs(), settings=settings), expected)
+    assert small.kept(another) is not None
+    assert small.stats.snapshot()["reuse.features.host.bytes"] == 0
 
 
-def test_garments_that_push_each_other_out_of_the_cache_change_no_bit(leffa_card: ModelCard) -> None:
-    whole = GarmentCache(2**30)
+def test_garments_that_push_each_other_out_change_no_bit(leffa_card: ModelCard) -> None:
+    whole = Watched()
     batch = [inputs(1), inputs(2, garment=3), inputs(4, garment=5)]
-    expected = latents(loaded(leffa_card, garment_cache=whole), *batch)
-    crowded = GarmentCache(whole.currsize // 2)
-    family = loaded(leffa_card, garment_cache=crowded)
+    expected = latents(loaded(leffa_card, reuse=whole), *batch)
+    crowded = reuse(sum(map(num_bytes_of, whole.values.values())) // 2)
+    family = loaded(leffa_card, reuse=crowded)
     for _ in range(2):
         assert torch.equal(latents(family, *batch), expected)
-    assert all(tensor.device == CPU for tensor in tensors_in(tuple(crowded.values())))
-    films = [kept for kept in crowded.values() if isinstance(kept[0], tuple)]
-    assert films
-    assert {len(film) for film in films} == {3}, "whole ones"
+    assert crowded.stats.snapshot()["reuse.features.host.bytes"] % num_bytes_of(whole.of(Kind.FEATURES)[0]) == 0, (
+        "whole ones"
+    )
 
 
 def test_what_was_read_once_is_remembered_too(leffa_card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
     once = dataclasses.replace(leffa_card, network=dict(leffa_card.network) | {"reuse_garment_features": True})
-    family, readings = loaded(once, garment_cache=GarmentCache(2**30)), Readings(monkeypatch)
+    family, readings = loaded(once, reuse=reuse()), Readings(monkeypatch)
     found = latents(family, inputs())
     assert torch.equal(latents(family, inputs()), found)
     assert readings.rows == 2, "the garment and none, for both pictures"
 
 
 def test_a_walk_that_was_cut_short_is_gone_on_with(leffa_card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
-    family = loaded(leffa_card, garment_cache=GarmentCache(2**30))
+    family = loaded(leffa_card, reuse=reuse())
     state = family.begin([family.prepare(inputs())], SETTINGS)
     family.step(state)
     readings = Readings(monkeypatch)
@@ -217,7 +217,7 @@ class Reads(TorchDispatchMode):
 
 @pytest.mark.parametrize("exact_savings", [True, False])
 def test_a_step_never_waits_for_the_device(card: ModelCard, exact_savings: bool) -> None:
-    family = loaded(card, exact_savings=exact_savings, garment_cache=GarmentCache(2**30))
+    family = loaded(card, exact_savings=exact_savings, reuse=reuse())
     for _ in range(2):  # the garment is new, then remembered
         state = family.begin([family.prepare(inputs(1)), family.prepare(inputs(2))], SETTINGS)
         with Reads() as reads:
@@ -230,11 +230,11 @@ def test_a_step_never_waits_for_the_device(card: ModelCard, exact_savings: bool)
 
 
 def test_a_remembered_garment_is_that_of_its_canvas_and_precision(leffa_card: ModelCard) -> None:
-    cache = GarmentCache(2**30)
+    store = reuse()
     wider = dataclasses.replace(leffa_card, width=64)
     wide = dataclasses.replace(leffa_card, precision="float64")
     for card in (leffa_card, wider, wide):
-        again = latents(loaded(card, garment_cache=cache), inputs())
+        again = latents(loaded(card, reuse=store), inputs())
         assert torch.equal(again, latents(loaded(card), inputs()))
 
 
@@ -419,12 +419,13 @@ def test_bfloat16_is_near_float32(card: ModelCard, monkeypatch: pytest.MonkeyPat
     settings = SamplingSettings(1, 2.5)
     wide = latents(loaded(card), inputs(), settings=settings)
     monkeypatch.setattr("models.sd_inpaint.family.precision_on", lambda card, device: torch.bfloat16)
-    cache = GarmentCache(2**30)
-    family = loaded(card, garment_cache=cache)
+    store = Watched()
+    family = loaded(card, reuse=store)
     narrow = latents(family, inputs(), settings=settings)
     assert narrow.dtype is torch.float32, "the latents between the steps"
     assert 0 < (narrow - wide).norm() < 0.05 * wide.norm()
-    assert {tensor.dtype for tensor in tensors_in(tuple(cache.values()))} == {torch.bfloat16}
+    kept = tuple(store.of(Kind.LATENTS) + store.of(Kind.FEATURES))
+    assert {tensor.dtype for tensor in tensors_in(kept)} == {torch.bfloat16}
     state = family.begin([family.prepare(inputs())], settings)
     family.step(state)
     assert finished(family, state)[0].shape == (H, W, 3)

@@ -140,7 +140,7 @@ def settings_of(settings: Settings) -> dict[str, Any]:
         "card": settings.card,
         "weights": str(settings.weights),
         "accepted_licences": list(settings.accepted_licences),
-        "garment_cache_gib": settings.garment_cache_gib,
+        **{name: getattr(settings, name) for name in type(settings).model_fields if name.startswith("reuse_")},
     }
 
 
