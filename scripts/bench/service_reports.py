@@ -12,8 +12,8 @@ from scripts.bench.service_load import Loads
 from scripts.bench.spread import Spread, ratio_of, spread_of
 
 LATENCY = ("p50", "p95", "p99")
-LOAD_COLUMNS = ("load", "arrivals/s", "pictures/s", "p50 ms", "p95 ms", "p99 ms", "queue p50", "queue p99")
-ENGINE_COLUMNS = ("jobs a batch", "denoiser", "lost")
+LOAD_COLUMNS = ("load", "arrivals/s", "pictures/s", "p50 ms", "p95 ms", "p99 ms", "lost")
+ENGINE_COLUMNS = ("queue p50 ms", "queue p99 ms", "jobs a batch", "denoiser")
 OPEN_LOOP = "Arrivals wait for nobody: latency counts from when a visit was due, to the last byte of its picture."
 
 
@@ -44,7 +44,12 @@ def load(found: Loads, card: str, command: str, machine: Machine) -> Report:
             "loads": {name: each.told() for name, each in stretches.items() if name != "full"},
         },
         tables=[
-            Table("From POST to picture", (*LOAD_COLUMNS, *ENGINE_COLUMNS), [_row(*each) for each in stretches.items()])
+            Table("From POST to picture", LOAD_COLUMNS, [_row(*each) for each in stretches.items()]),
+            Table(
+                "In the service",
+                ("load", *ENGINE_COLUMNS),
+                [(name, *_engine(each)) for name, each in stretches.items()],
+            ),
         ],
         plots=[
             Plot("Latency against load", "arrivals, as a share of what it can make", "ms", lines),
@@ -85,12 +90,13 @@ def compare(found: Mapping[str, Sequence[Stretch]], card: str, command: str, mac
         tables=[
             Table(
                 "A full service",
-                ("engine", "pictures/s", "p50 ms", "p99 ms", *ENGINE_COLUMNS),
+                ("engine", "pictures/s", "p50 ms", "p99 ms", "lost"),
                 [
-                    (kind, spreads[kind], _ms(total, "p50"), p99s[kind], *_engine(total))
+                    (kind, spreads[kind], _ms(total, "p50"), p99s[kind], total.num_lost)
                     for kind, total in totals.items()
                 ],
-            )
+            ),
+            Table("In it", ("engine", *ENGINE_COLUMNS), [(kind, *_engine(total)) for kind, total in totals.items()]),
         ],
         plots=[
             Plot(
@@ -108,14 +114,12 @@ def compare(found: Mapping[str, Sequence[Stretch]], card: str, command: str, mac
 
 
 def _row(name: str, stretch: Stretch) -> tuple[object, ...]:
-    offered = None if name == "full" else stretch.offered
-    queue = percentiles_ms([record.queue_s for record in stretch.records])
-    latencies = [_ms(stretch, share) for share in LATENCY]
-    return (name, offered, stretch.rate, *latencies, queue.get("p50"), queue.get("p99"), *_engine(stretch))
+    return name, stretch.offered, stretch.rate, *(_ms(stretch, share) for share in LATENCY), stretch.num_lost
 
 
 def _engine(stretch: Stretch) -> tuple[object, ...]:
-    return stretch.jobs_a_batch, stretch.denoiser_share, stretch.num_lost
+    queue = percentiles_ms([record.queue_s for record in stretch.records])
+    return queue.get("p50"), queue.get("p99"), stretch.jobs_a_batch, stretch.denoiser_share
 
 
 def _ms(stretch: Stretch, name: str) -> float:
