@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import subprocess
 import sys
@@ -44,7 +45,7 @@ def test_arrivals_are_the_same_for_a_seed_and_the_first_garment_is_wanted_most()
     assert visits == mix.poisson(np.random.default_rng(7), rate=100, seconds=20)
     assert visits != mix.poisson(np.random.default_rng(8), rate=100, seconds=20)
     assert 1800 < len(visits) < 2200
-    assert all(earlier.at_s < later.at_s < 20 for earlier, later in zip(visits, visits[1:], strict=False))
+    assert all(earlier.at_s < later.at_s < 20 for earlier, later in itertools.pairwise(visits))
     wanted = [sum(visit.garment == garment for visit in visits) for garment in range(4)]
     assert wanted == sorted(wanted, reverse=True)
     assert {visit.person for visit in visits} == {0, 1, 2}
