@@ -47,7 +47,7 @@ class Flux2Klein(TryOnFamily[Prepared, State, Tensor]):
 
     @classmethod
     def load(cls, card: ModelCard, device: torch.device, loading: Loading) -> Self:
-        return cls(Networks.load(card, device, exact_savings=loading.exact_savings), card, loading)
+        return cls(Networks.load(card, device, exact_savings=loading.exact_savings, store=loading.reuse), card, loading)
 
     @classmethod
     def count_flops(cls, card: ModelCard) -> FlopCount:

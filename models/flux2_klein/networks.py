@@ -14,8 +14,9 @@ from torch import Tensor
 from models.catalog import ModelCard
 from models.components import build_component
 from models.flux2_klein.options import Options
-from models.flux2_klein.prompts import NO_PROMPT, PromptReader, embeddings
+from models.flux2_klein.prompts import NO_PROMPT, PromptReader, known_texts
 from models.prompts import prompts_of
+from models.reuse import Store
 from models.settings import settings_of
 from models.weights import precision_on
 
@@ -36,8 +37,12 @@ class Networks:
     is_distilled: bool
 
     @classmethod
-    def load(cls, card: ModelCard, device: torch.device, *, exact_savings: bool) -> Networks:
+    def load(
+        cls, card: ModelCard, device: torch.device, *, exact_savings: bool, store: Store | None = None
+    ) -> Networks:
         """Text encoder first: with `exact_savings` it leaves before the others come, so memory never holds both.
+
+        It is not even opened then when the `store` has the card's prompts, as this encoder reads them.
 
         Raises:
             models.catalog.CardError: the card lacks a prompt or a file, or its network table is malformed.
@@ -45,16 +50,14 @@ class Networks:
         """
         dtype, is_distilled = precision_on(card, device), Options.of(card).is_distilled
         prompts = [*prompts_of(card).values(), *([] if is_distilled else [NO_PROMPT])]
-        reader = PromptReader.load(card, device, dtype, whole=not exact_savings)
-        texts = embeddings(reader, prompts) if exact_savings else {}
-        kept = None if exact_savings else reader
-        del reader
+        reader = None if exact_savings else PromptReader.load(card, device, dtype, whole=True)
+        texts = known_texts(card, prompts, device, dtype, store) if exact_savings else {}
         if device.type == "cuda":
             torch.cuda.empty_cache()
         transformer = build_component(Flux2Transformer2DModel, card, "transformer/", device, dtype)
         vae = build_component(AutoencoderKLFlux2, card, "vae/", device, dtype)
         scheduler = FlowMatchEulerDiscreteScheduler.from_config(settings_of(card, "scheduler/scheduler_config.json"))
-        return cls(transformer, vae, scheduler, texts, kept, is_distilled)
+        return cls(transformer, vae, scheduler, texts, reader, is_distilled)
 
     @property
     def dtype(self) -> torch.dtype:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from transformers import Qwen2TokenizerFast, Qwen3Config, Qwen3Model
 
 from models.catalog import ModelCard
+from models.reuse import Kind, Memory, Store, code_identity, files_identity, machine_identity
 from models.settings import settings_of
 from models.weights import build_network, checked_file, load_tensors
 
@@ -66,9 +68,24 @@ def read(model: Qwen3Model, tokens: Tensor, mask: Tensor) -> Tensor:
     return torch.cat([states[index] for index in HIDDEN_STATES], dim=-1)
 
 
-def embeddings(reader: PromptReader, prompts: Iterable[str]) -> dict[str, Tensor]:
-    """Prompt -> what the network reads of it, each read once."""
-    return {prompt: reader(prompt) for prompt in dict.fromkeys(prompts)}
+def known_texts(
+    card: ModelCard, prompts: Iterable[str], device: torch.device, dtype: torch.dtype, store: Store | None
+) -> dict[str, Tensor]:
+    """Prompt -> what the network reads of it: from the store, or read once by an encoder that then leaves."""
+    encoder = files_identity(card, "text_encoder/", "tokenizer/")
+    memory = Memory(store, "".join((encoder, code_identity(), machine_identity(device), str(dtype))))
+
+    @cache
+    def reader() -> PromptReader:
+        return PromptReader.load(card, device, dtype, whole=False)
+
+    def read_anew(prompt: str) -> Tensor:
+        return reader()(prompt)
+
+    return {
+        prompt: memory.remembered(memory.key(Kind.TEXT, prompt), partial(read_anew, prompt))
+        for prompt in dict.fromkeys(prompts)
+    }
 
 
 def _without_head(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import weakref
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_flux2 import AutoencoderKLFlux2
 from diffusers.models.transformers.transformer_flux2 import Flux2Transformer2DModel
-from kept import Watched
+from kept import Watched, reuse
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -147,6 +148,24 @@ def test_the_text_encoder_leaves_before_the_others_come(card: ModelCard, monkeyp
     monkeypatch.setattr(PromptReader, "load", watched)
     monkeypatch.setattr(networks, "build_component", checked)
     assert Networks.load(card, CPU, exact_savings=True).reader is None
+
+
+def test_the_second_start_does_not_open_the_text_encoder_and_changes_no_bit(tmp_path: Path) -> None:
+    card = small_card(tmp_path / "card", is_distilled=False)
+    first = reuse(folder=tmp_path / "reuse")
+    expected = canvases(Flux2Klein.load(card, CPU, Loading(reuse=first)), *JOBS)
+    first.flush()
+    for folder in ("text_encoder", "tokenizer"):
+        shutil.rmtree(card.path(folder))
+    again = canvases(Flux2Klein.load(card, CPU, Loading(reuse=reuse(folder=tmp_path / "reuse"))), *JOBS)
+    assert all(torch.equal(*pair) for pair in zip(again, expected, strict=True))
+    other = replace(card, prompts={**card.prompts, "upper": "Another text."})
+    with pytest.raises(CardError, match="text_encoder"):
+        Flux2Klein.load(other, CPU, Loading(reuse=reuse(folder=tmp_path / "reuse")))
+    encoder, *_ = [file for file in card.files if file.path.startswith("text_encoder/model-")]
+    swapped = tuple(replace(file, sha256="0" * 64) if file is encoder else file for file in card.files)
+    with pytest.raises(CardError, match="text_encoder"):
+        Flux2Klein.load(replace(card, files=swapped), CPU, Loading(reuse=reuse(folder=tmp_path / "reuse")))
 
 
 @pytest.mark.parametrize("exact_savings", [True, False])
