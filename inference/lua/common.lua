@@ -88,7 +88,9 @@ local function rejoin_at_front(queue, id)
 end
 
 local function leave_line(queue, id)
-  redis.call('LREM', list_key(queue), 1, id)
+  local place = redis.call('ZRANK', line_key(queue), id)
+  local is_behind = place and place > redis.call('LLEN', list_key(queue)) / 2
+  redis.call('LREM', list_key(queue), is_behind and -1 or 1, id) -- walks the list from the nearer end
   redis.call('ZREM', line_key(queue), id)
 end
 

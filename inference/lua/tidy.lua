@@ -2,6 +2,29 @@
 -- mended where another RQ tool has changed the list.
 -- ARGV: now or '', queues ...
 local now = clock(ARGV[1])
+local AT_A_TIME = 1000 -- jobs that one pass looks at, of each kind: over their term, newest, and the others in turn
+
+local function settle_all(ids)
+  for _, id in ipairs(ids) do
+    if redis.call('HEXISTS', job_key(id), 'reserved') == 1 then settle(id, 'refunded') end
+  end
+end
+
+-- Those over their term leave no sooner than they have been looked at.
+local function drop_old(registry)
+  local old = redis.call('ZRANGEBYSCORE', registry, 0, text(now), 'LIMIT', 0, AT_A_TIME)
+  settle_all(old)
+  for _, id in ipairs(old) do redis.call('ZREM', registry, id) end
+end
+
+local function look_at_some(registry)
+  settle_all(redis.call('ZREVRANGE', registry, 0, AT_A_TIME - 1))
+  if redis.call('ZCARD', registry) <= AT_A_TIME then return end
+  local place = OURS .. ':tidied:' .. registry
+  local next_place, found = unpack(redis.call('ZSCAN', registry, redis.call('GET', place) or '0', 'COUNT', AT_A_TIME))
+  redis.call('SET', place, next_place, 'EX', MARGIN_S)
+  settle_all(found) -- every second one is a score, and no job
+end
 
 local function mend_line(queue)
   local line, waiting = line_key(queue), redis.call('LRANGE', list_key(queue), 0, -1)
@@ -12,12 +35,10 @@ end
 for q = 2, #ARGV do
   local next_in_list, next_in_line = redis.call('LINDEX', list_key(ARGV[q]), 0), redis.call('ZRANGE', line_key(ARGV[q]), 0, 0)[1]
   if not line_has_all(ARGV[q]) or next_in_list ~= (next_in_line or false) then mend_line(ARGV[q]) end
-  for _, registry in ipairs({ 'failed', 'canceled', 'finished' }) do
-    local key = RQ .. ':' .. registry .. ':' .. ARGV[q]
-    for _, id in ipairs(registry == 'finished' and {} or redis.call('ZRANGE', key, 0, -1)) do
-      if redis.call('HEXISTS', job_key(id), 'reserved') == 1 then settle(id, 'refunded') end
-    end
-    redis.call('ZREMRANGEBYSCORE', key, 0, text(now))
+  for _, registry in ipairs({ 'failed', 'canceled' }) do
+    drop_old(RQ .. ':' .. registry .. ':' .. ARGV[q])
+    look_at_some(RQ .. ':' .. registry .. ':' .. ARGV[q])
   end
+  redis.call('ZREMRANGEBYSCORE', RQ .. ':finished:' .. ARGV[q], 0, text(now))
 end
 return 1

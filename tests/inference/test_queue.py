@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -396,3 +397,19 @@ async def test_a_repeated_submission_of_one_generation_takes_nothing_twice(
 async def places(queue: GenerationQueue, generation_ids: list[str]) -> list[int | None]:
     found = [await queue.find(each, SHOP) for each in generation_ids]
     return [generation.queue_position if generation else None for generation in found]
+
+
+async def test_a_job_that_another_rq_tool_ended_gives_back_what_it_took_however_many_others_have_ended(
+    queue: GenerationQueue, client: redis.Redis, make_request: MakeRequest, admit: Admit
+) -> None:
+    old, new, ended = [(await queue.submit(make_request(), admit())).generation_id for _ in range(3)]
+    for job in (old, new, ended):
+        Job.fetch(job, connection=client).cancel()  # whose terms RQ has end at once
+    others = {f"another-{number}": time.time() + 2000 for number in range(5000)}
+    client.zadd("rq:canceled:paperdoll", others | {old: time.time() + 1000, new: time.time() + 3000})
+    Leases(client, 30).tidy(["paperdoll"])
+    settled = [client.hget(f"rq:job:{job}", "settled") for job in (new, ended)]
+    assert settled == [b"refunded"] * 2  # at once
+    for _ in range(10):  # and in turn what lies between
+        Leases(client, 30).tidy(["paperdoll"])
+    assert reservations(client) == (0, 0)

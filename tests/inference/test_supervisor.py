@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import random
 import signal
 import statistics
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 from rq import Worker as RqWorker
 from rq.job import Job
@@ -37,11 +39,13 @@ def supervise(workshop: Workshop, tmp_path: Path) -> Iterator[Supervise]:
     """Start a supervisor process over `num_workers` fake workers; all are gone after the test."""
     processes: list[subprocess.Popen[bytes]] = []
 
-    def start(num_workers: int = 2, queues: str = "paperdoll", **options: object) -> subprocess.Popen[bytes]:
+    def start(
+        num_workers: int = 2, queues: str = "paperdoll", folder: str = "data", **options: object
+    ) -> subprocess.Popen[bytes]:
         program = [sys.executable, str(Path(__file__).parent / "supervise.py")]
         argv = workshop.argv(queues=queues, **options)
         with (tmp_path / "supervisor.log").open("ab") as log:
-            where = [workshop.url, str(tmp_path / "data"), str(num_workers), queues, "--"]
+            where = [workshop.url, str(tmp_path / folder), str(num_workers), queues, "--"]
             processes.append(spawn([*program, *where, *argv], log, when_orphaned=signal.SIGKILL))
         return processes[-1]
 
@@ -154,6 +158,24 @@ async def test_when_the_supervisor_dies_too_the_jobs_run_again_within_two_leases
     assert {state.status for state in states} == {Status.COMPLETED}
     assert max(recoveries_s(workshop, [(pid, killed_at)])) < 2 * lease_s
     assert_all_done_once(workshop, client, jobs, ("paperdoll",))
+
+
+async def test_two_boxes_share_one_redis_and_one_store_and_one_that_dies_whole_loses_nothing(
+    workshop: Workshop, client: redis.Redis, supervise: Supervise
+) -> None:
+    boxes = [supervise(2, folder=folder, num_steps=10, step_s=0.05, lease_s=1.0) for folder in ("one", "other")]
+    while await workshop.queue.ready_workers() < 4:
+        await asyncio.sleep(0.05)
+    pids = [{worker.pid for worker in psutil.Process(box.pid).children()} for box in boxes]
+    jobs = [await workshop.submit() for _ in range(40)]
+    while not (set(busy_pids(client)) & pids[0] and set(busy_pids(client)) & pids[1]):
+        await asyncio.sleep(0.01)
+    for pid in (boxes[0].pid, *pids[0]):  # as when its power fails
+        os.kill(pid, signal.SIGKILL)
+    states = await workshop.until_final(*jobs, within_s=60)
+    assert {state.status for state in states} == {Status.COMPLETED}
+    assert_all_done_once(workshop, client, jobs, ("paperdoll",))
+    assert {run.pid for run in workshop.runs()} & pids[0], "the box that died had begun none"
 
 
 async def test_no_worker_outlives_its_supervisor(workshop: Workshop, client: redis.Redis, supervise: Supervise) -> None:
