@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from scripts.cli import app
 from scripts.devices import parse_devices
 from scripts.options import FITTING_ROOM, GPU_CARD, settings_with
+from scripts.workers import worker_argvs
 
 ROOT = Path(__file__).parents[2]
 
@@ -172,3 +173,14 @@ def test_serve_names_a_data_folder_that_is_none(tmp_path: Path) -> None:
     assert said.returncode == 2
     assert "cannot be made" in said.stderr
     assert "Traceback" not in said.stderr
+
+
+def test_one_command_runs_one_worker_a_gpu() -> None:
+    settings = settings_with(card="paperdoll")
+
+    def devices(*asked: str, num_workers: int | None = None) -> list[str]:
+        argvs = worker_argvs(settings, list(asked), num_workers)
+        return [argv[argv.index("--device") + 1] for argv in argvs]
+
+    assert devices("cuda:0", "cuda:1", "cuda:2") == ["cuda:0", "cuda:1", "cuda:2"]
+    assert devices("cuda:0", "cuda:1", num_workers=3) == ["cuda:0", "cuda:1", "cuda:0"]
