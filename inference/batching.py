@@ -28,10 +28,14 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class BatchPolicy:
-    """At most `max_jobs` a batch; a worker that was idle waits `window_s` for company before it starts."""
+    """At most `max_jobs` a batch; a worker that was idle waits `window_s` for company before it starts.
+
+    `overlap`: the next batch is made ready and the last one stored while the device works.
+    """
 
     max_jobs: int = 4
     window_s: float = 0.005
+    overlap: bool = True
 
     def __post_init__(self) -> None:
         if self.max_jobs < 1 or self.window_s < 0:

@@ -19,6 +19,7 @@ from inference.options import EngineOptions
 from inference.reuse import Reuse
 from inference.stats import Stats
 from inference.terms import check_card, check_offered, fewer_steps, settings_of
+from inference.threads import Threads
 from models.base import Loading, TryOnFamily, TryOnInputs, UnusableInput
 from models.catalog import FAMILIES, ModelCard
 from models.exactness import Optimisation
@@ -54,7 +55,8 @@ class Engine:
             raise EngineError(f"There is no CUDA device for {device_name!r}: use --device cpu, or mend the driver.")
         # More than one at a time gains a CPU nothing, and makes each shopper wait for the others.
         max_jobs = 4 if options.overlap and self._device.type == "cuda" else 1
-        self.policy = BatchPolicy(max_jobs, options.batch_window_s if max_jobs > 1 else 0.0)
+        self.policy = BatchPolicy(max_jobs, options.batch_window_s if max_jobs > 1 else 0.0, options.overlap)
+        self._threads = Threads(self._device, overlap=options.overlap)
         self.stats = Stats()
         self._card = card
         folder = None if options.cache_folder is None else options.cache_folder / "reuse"
@@ -97,6 +99,7 @@ class Engine:
                 f"Products worn {WORN[inputs.category]} can't be tried on here. Please choose another product.",
             )
         try:
+            self._threads.help()
             with device_errors():
                 return self._family.prepare(inputs)
         except UnusableInput as error:
@@ -114,6 +117,7 @@ class Engine:
         Raises:
             DeviceLostError: the device needs a new process.
         """
+        self._threads.lead()
         settings, running, pace = settings_of(key, self._card), set(range(len(prepared))), Pace(self._device)
         with device_errors():
             state = self._family.begin(prepared, settings)
@@ -136,6 +140,7 @@ class Engine:
         Raises:
             DeviceLostError: the device needs a new process.
         """
+        self._threads.help()
         with device_errors():
             canvas.written.wait()
             image = self._family.finish(prepared, canvas.pixels)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -21,6 +21,7 @@ from inference.scripts import source
 from models.exactness import Optimisation
 
 REACH = 64  # how far behind the head a batch looks for company
+IDLE_S = 3.0  # a worker that waits looks every second
 RETURN, FAILURE = Result.Type.SUCCESSFUL, Result.Type.FAILED
 
 
@@ -77,10 +78,14 @@ class Leases:
         self._bury = redis.register_script(source("bury"))
         self._tidy = redis.register_script(source("tidy"))
 
-    def claim(self, worker: str, queues: Sequence[str], max_jobs: int) -> list[Claim]:
-        """The next job of the first queue that has one, with at most `max_jobs - 1` that can share its batch."""
+    def claim(self, worker: str, queues: Sequence[str], max_jobs: int, *, ahead: bool = False) -> list[Claim]:
+        """The next job of the first queue that has one, with at most `max_jobs - 1` that can share its batch.
+
+        A worker that finds nothing counts as idle for a while; one that claims `ahead` leaves it what it could take.
+        """
         executions = [uuid4().hex for _ in range(max_jobs)]
-        reply = self._claim(args=["", worker, self.lease_s, REACH, len(queues), *queues, *executions])
+        how = [self.lease_s, REACH, "" if ahead else IDLE_S]
+        reply = self._claim(args=["", worker, *how, len(queues), *queues, *executions])
         return [_claimed(reply[0].decode(), row) for row in reply[1:]]
 
     def pulse(
@@ -119,9 +124,10 @@ class Leases:
         """Put a claim back at the front of its queue, at no cost to its retries."""
         self._reclaim(args=["", "execution", 0, claim.queue, claim.generation_id, claim.execution_id])
 
-    def reclaim(self, worker: str, *, price: int) -> list[str]:
-        """Take back all that `worker` runs, at `price` retries each; ids of those that wait again."""
-        return [waiting.decode() for waiting in self._reclaim(args=["", "worker", price, worker])]
+    def reclaim(self, worker: str, *, price: int, but: Iterable[Claim] = ()) -> list[str]:
+        """Take back all that `worker` runs `but` these, at `price` retries each; ids of those that wait again."""
+        kept = [claim.execution_id for claim in but]
+        return [waiting.decode() for waiting in self._reclaim(args=["", "worker", price, worker, *kept])]
 
     def sweep(self, queues: Sequence[str]) -> list[str]:
         """Take back every claim whose lease is over, at one retry each; ids of those that wait again."""

@@ -61,6 +61,11 @@ class Pulse:
         with self._lock:
             self._running.update(dict.fromkeys(claims))
 
+    def held(self) -> list[Claim]:
+        """The claims whose leases are kept."""
+        with self._lock:
+            return list(self._running)
+
     def release(self, claim: Claim) -> None:
         """Forget a claim that has ended."""
         with self._lock:

@@ -58,6 +58,7 @@ def job_fields(
         "shop": request.shop,
         "request": request.to_json(),
         "batch_key": str(request.batch_key),
+        "garment": request.garment_key,
         "progress": "0",
     }
 

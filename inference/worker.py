@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -18,22 +19,28 @@ from redis.retry import Retry
 from rq import Queue, SimpleWorker
 from rq.command import parse_payload
 from rq.exceptions import StopRequested
-from rq.job import Job
+from rq.job import Job as RqJob
 from rq.utils import now
 from rq.worker import WorkerStatus
 from rq.worker_registration import clean_worker_registry, register
 
-from inference.batching import DeviceLostError, Generator, wait_for_company_s
-from inference.leases import Claim, Leases
+from inference.batching import DeviceLostError, Generator
+from inference.deadlines import Deadlines
+from inference.forecast import Forecast
+from inference.intake import Intake
+from inference.leases import Leases
+from inference.line import Line
+from inference.outlet import Job, Outlet
 from inference.patience import AWAY, patiently
 from inference.pulse import Pulse
-from inference.runner import Blobs, Runner
-from inference.scripts import BELL
+from inference.reading import Blobs
+from inference.runner import Runner
 
 LEASE_S = 15.0
 REGISTERED_S = 16  # RQ adds a minute; its socket timeout follows from it
 GOODBYE_S = 5.0  # patience with Redis of a worker that goes
-LOOK_EVERY_S = 1.0  # for jobs that rang for nobody
+LOOK_EVERY_S = 0.2  # whether to stop
+MOST_THREADS = 4  # that prepare, and that finish
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +86,6 @@ class BatchWorker(SimpleWorker):
     ) -> None:
         super().__init__(queues, name=name, connection=connect(redis_url), worker_ttl=REGISTERED_S)
         self.lost_device: DeviceLostError | None = None
-        self._policy = generator.policy
         self._leases = Leases(connect(redis_url, lease_s / 3), lease_s)
         self._pulse = Pulse(
             self._leases,
@@ -89,9 +95,40 @@ class BatchWorker(SimpleWorker):
             on_forgotten=self._register_again,
             stats=generator.stats,
         )
-        self._runner = Runner(self.name, generator, blobs, self._leases, self._pulse, lambda: self._stop_requested)
-        self._claims: list[Claim] = []
-        self._claim_unanswered = False
+        num_threads = max(1, min(MOST_THREADS, (os.cpu_count() or 1) - 1))
+        deadlines, forecast = Deadlines(), Forecast()
+        self._outlet = Outlet(
+            self.name,
+            generator,
+            blobs,
+            self._leases,
+            self._pulse,
+            deadlines,
+            num_threads=num_threads,
+            on_device_lost=self._lose_device,
+        )
+        line = Line(self._leases, self.connection, self.name, self.queues, self._pulse.held)
+        self._intake = Intake(
+            line,
+            generator,
+            blobs,
+            self._pulse,
+            self._outlet,
+            deadlines,
+            forecast,
+            num_threads=num_threads,
+            on_device_lost=self._lose_device,
+        )
+        self._runner = Runner(
+            generator,
+            self._leases,
+            self._pulse,
+            self._outlet,
+            deadlines,
+            forecast,
+            lambda: self._stop_requested,
+        )
+        self._batch: Sequence[Job] = ()
 
     def _set_ip_address(self, connection: Redis) -> None:
         """RQ's, for a server on a socket too: redis-py can't read the address of one whose path has a space."""
@@ -102,12 +139,14 @@ class BatchWorker(SimpleWorker):
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
         patiently(lambda: super(BatchWorker, self).bootstrap(*args, **kwargs))
         self._pulse.start()
+        self._intake.start()
 
     def heartbeat(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: the pulse renews the registration, also while the device is busy."""
 
     def check_for_suspension(self, burst: bool) -> None:
-        patiently(lambda: super(BatchWorker, self).check_for_suspension(burst))
+        if not self._intake.has_batch:  # what is claimed is made
+            patiently(lambda: super(BatchWorker, self).check_for_suspension(burst))
 
     def run_maintenance_tasks(self) -> None:
         """RQ's, without its clean-up of started jobs, which knows nothing of refunds: the pulse sweeps those."""
@@ -121,28 +160,32 @@ class BatchWorker(SimpleWorker):
 
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
-    ) -> tuple[Job, Queue] | None:
-        """Wait for jobs and claim a batch; RQ is handed its first. None when there is none and RQ should end."""
+    ) -> tuple[RqJob, Queue] | None:
+        """Wait for a batch that is ready; RQ is handed its first job. None when there is none and RQ should end."""
         idle_since = time.monotonic()
-        patiently(lambda: self.set_state(WorkerStatus.IDLE))
-        while not self._stop_requested:
-            self._claims = self._claim()
-            if self._claims:
-                first = self._claims[0]
-                return Job(first.generation_id, connection=self.connection), Queue(first.queue, self.connection)
+        is_idle = not self._intake.has_batch
+        if is_idle:
+            patiently(lambda: self.set_state(WorkerStatus.IDLE))
+        while self.lost_device is None and (self._intake.owes or not self._stop_requested):
+            self._batch = self._intake.take(LOOK_EVERY_S)
+            if self._batch:
+                first = self._batch[0].claim
+                if is_idle:
+                    patiently(lambda: self.set_state(WorkerStatus.BUSY))
+                return RqJob(first.generation_id, connection=self.connection), Queue(first.queue, self.connection)
             if timeout is None or (max_idle_time is not None and time.monotonic() - idle_since > max_idle_time):
                 return None
-            self._wait()
         raise StopRequested
 
-    def execute_job(self, job: Job, queue: Queue) -> None:
-        """Run the claimed batch, of which `job` is the first."""
-        self._state = WorkerStatus.BUSY
+    def execute_job(self, job: RqJob, queue: Queue) -> None:
+        """Run the batch that is ready, of which `job` is the first."""
         try:
-            self._runner.run(self._claims)
+            self._runner.run(self._batch)
         except DeviceLostError as error:
-            self.lost_device = error
-            raise StopRequested from error
+            self._lose_device(error)
+        self._batch = ()
+        if self.lost_device is not None:
+            raise StopRequested from self.lost_device
 
     def handle_payload(self, message: dict[str, Any]) -> None:
         """RQ's commands; one to stop a job reaches any member of the batch."""
@@ -153,38 +196,24 @@ class BatchWorker(SimpleWorker):
             super().handle_payload(message)  # type: ignore[no-untyped-call]
 
     def teardown(self) -> None:
+        with contextlib.suppress(*AWAY):  # then the leases run out
+            self._intake.join()
+            self._outlet.drain()
+        self._outlet.stop()
         self._pulse.stop()
         price = 0 if self.lost_device is None else 1
-        with contextlib.suppress(*AWAY):  # then the leases run out
+        with contextlib.suppress(*AWAY):
             patiently(lambda: self._leases.reclaim(self.name, price=price), GOODBYE_S)
             patiently(lambda: self._leases.bury(self.name, self.queue_names()), GOODBYE_S)
         self.unsubscribe()  # type: ignore[no-untyped-call]
 
     def _shutdown(self) -> None:
-        self._stop_requested = True  # seen within a second when idle, else after the batch
+        self._stop_requested = True  # seen at once when idle, else after the batch
+        self._intake.stop()
 
-    def _claim(self) -> list[Claim]:
-        try:
-            if self._claim_unanswered:
-                self._leases.reclaim(self.name, price=0)
-            self._claim_unanswered = True
-            claims = self._leases.claim(self.name, self.queue_names(), self._policy.max_jobs)
-        except AWAY:
-            time.sleep(0.2)
-            return []
-        self._claim_unanswered = False
-        return claims
-
-    def _wait(self) -> None:
-        """Until a job rings for this worker; a while without one ends it too, for a ring can be lost."""
-        try:
-            bells = [BELL + name for name in self.queue_names()]
-            rung: Any = self.connection.blpop(bells, timeout=LOOK_EVERY_S)
-            if rung is not None:
-                queue = self.queues[bells.index(rung[0].decode())]
-                time.sleep(wait_for_company_s(self._policy, self.connection.llen(queue.key)))
-        except AWAY:
-            time.sleep(0.2)
+    def _lose_device(self, error: DeviceLostError) -> None:
+        self.lost_device = self.lost_device or error
+        self._shutdown()
 
     def _register_again(self) -> None:
         with self.connection.pipeline() as pipeline:

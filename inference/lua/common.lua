@@ -68,6 +68,11 @@ local function line_key(queue) return OURS .. ':line:' .. queue end
 local MOST_RINGS = 1024
 local function bell_key(queue) return OURS .. ':bell:' .. queue end
 
+-- Workers that wait for this queue's jobs -> until when they count as waiting.
+local function idle_key(queue) return OURS .. ':idle:' .. queue end
+
+local MOST_OVERTAKEN = 4 -- batches that take jobs from behind a job; then it is its turn
+
 local function ring(queue)
   redis.call('RPUSH', bell_key(queue), '')
   redis.call('LTRIM', bell_key(queue), -MOST_RINGS, -1)

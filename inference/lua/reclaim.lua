@@ -1,6 +1,6 @@
 -- Take jobs back from whoever ran them, to the front of their list in the order they came.
 -- ARGV: now or '', which: 'expired', 'worker' or 'execution', price in retries (0 or 1), then
---   expired: queues ...; worker: its name; execution: queue, id, execution.
+--   expired: queues ...; worker: its name, executions to leave with it ...; execution: queue, id, execution.
 -- A job that was to be cancelled ends so; one with no retry left fails. Returns the ids that wait again.
 local now, which, price = clock(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 
@@ -17,7 +17,12 @@ local function find()
   end
   if which == 'execution' then add(ARGV[4], ARGV[5] .. ':' .. ARGV[6]) end
   if which == 'worker' then
-    for _, composite in ipairs(redis.call('SMEMBERS', worker_key(ARGV[4]) .. ':executions')) do add(nil, composite) end
+    local left = {}
+    for i = 5, #ARGV do left[ARGV[i]] = true end
+    for _, composite in ipairs(redis.call('SMEMBERS', worker_key(ARGV[4]) .. ':executions')) do
+      local _, execution = split(composite)
+      if not left[execution] then add(nil, composite) end
+    end
   end
   for q = 4, which == 'expired' and #ARGV or 0 do
     for _, composite in ipairs(redis.call('ZRANGEBYSCORE', started_key(ARGV[q]), '-inf', text(now + MARGIN_S))) do

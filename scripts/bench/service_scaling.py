@@ -14,7 +14,7 @@ import numpy as np
 from rich.progress import Progress
 
 from inference.blobs import BlobStore
-from inference.runner import result_key
+from inference.outlet import result_key
 from scripts.bench.live import depths, tiny
 from scripts.bench.live.backlog import Backlog, example_of
 from scripts.bench.live.depths import Depth

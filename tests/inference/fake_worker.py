@@ -27,16 +27,18 @@ MISHAPS = {1: "raises", 2: "unusable", 3: "device lost", 4: "hangs"}
 
 
 class FakeGenerator:
-    def __init__(self, log: Path, num_steps: int, step_s: float, policy: BatchPolicy) -> None:
+    def __init__(self, log: Path, num_steps: int, step_s: float, policy: BatchPolicy, beside_s: float) -> None:
         self.policy = policy
         self.stats = Stats()
         self._log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._num_steps = num_steps
         self._step_s = step_s
+        self._beside_s = beside_s  # of preparing and of finishing one
 
     def prepare(self, inputs: TryOnInputs, key: BatchKey) -> TryOnInputs:
         if mishap_of(inputs) == "unusable":
             raise GenerationError(ErrorCode.PHOTO_UNUSABLE, "Stand up straight.")
+        self._beside("prepare", inputs)
         return inputs
 
     def denoise(
@@ -60,6 +62,7 @@ class FakeGenerator:
         return [(inputs.seed, key) if index in running else None for index, inputs in enumerate(prepared)]
 
     def finish(self, prepared: TryOnInputs, canvas: tuple[int, BatchKey]) -> Picture:
+        self._beside("finish", prepared)
         picture, (seed, key) = prepared.person.copy(), canvas
         picture[0, 0] = [seed % 256, seed // 256 % 256, 0]
         return Picture(picture, ("The mask was yours.",) if prepared.mask is not None else (), told(key))
@@ -71,6 +74,12 @@ class FakeGenerator:
             raise DeviceLostError("illegal memory access")
         if "hangs" in mishaps:
             ctypes.PyDLL(None).sleep(60)  # one long call that lets no other thread run
+
+    def _beside(self, what: str, inputs: TryOnInputs) -> None:
+        if self._beside_s:
+            self._note(what, [inputs], [0])
+            time.sleep(self._beside_s)
+            self._note(f"{what}d", [inputs], [0])
 
     def _note(self, what: str, prepared: Sequence[TryOnInputs], running: list[int]) -> None:
         seeds = ",".join(str(prepared[index].seed) for index in running)
@@ -91,8 +100,10 @@ def lose_claims(num_claims: int) -> None:
     left = [num_claims]
     claim = Leases.claim
 
-    def claim_unheard(leases: Leases, worker: str, queues: Sequence[str], max_jobs: int) -> list[Claim]:
-        claims = claim(leases, worker, queues, max_jobs)
+    def claim_unheard(
+        leases: Leases, worker: str, queues: Sequence[str], max_jobs: int, *, ahead: bool = False
+    ) -> list[Claim]:
+        claims = claim(leases, worker, queues, max_jobs, ahead=ahead)
         if claims and left[0]:
             left[0] -= 1
             raise RedisConnectionError("Connection closed by server.")
@@ -113,13 +124,21 @@ def main() -> None:
     parser.add_argument("--lease-s", type=float, default=2.0)
     parser.add_argument("--max-jobs", type=int, default=4)
     parser.add_argument("--lost-claims", type=int, default=0)
+    parser.add_argument("--beside-s", type=float, default=0.0)
+    parser.add_argument("--serial", type=int, default=0)
     options = parser.parse_args()
     lose_claims(options.lost_claims)
     run_worker(
         options.redis,
         options.name,
         options.queues.split(","),
-        FakeGenerator(options.log, options.num_steps, options.step_s, BatchPolicy(options.max_jobs)),
+        FakeGenerator(
+            options.log,
+            options.num_steps,
+            options.step_s,
+            BatchPolicy(options.max_jobs, window_s=0.05, overlap=not options.serial),
+            options.beside_s,
+        ),
         BlobStore.open(options.blobs.as_uri()),
         lease_s=options.lease_s,
     )

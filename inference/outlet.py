@@ -1,0 +1,118 @@
+"""The last stage: canvases become stored pictures, and every claim gets its ending."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inference import pictures
+from inference.batching import Canvas, DeviceLostError, Generator, Prepared
+from inference.deadlines import Deadlines
+from inference.jobs import ErrorCode, GenerationError, GenerationRequest
+from inference.leases import Claim, Ending, Leases, Verdict
+from inference.patience import patiently
+
+if TYPE_CHECKING:
+    from inference.pulse import Pulse
+    from inference.reading import Blobs
+
+CANCELLED = Ending(error_code=ErrorCode.CANCELLED, error_message="This generation was cancelled.")
+SENTENCE = "The picture could not be made. Please try again."
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claim, and its pictures made ready."""
+
+    claim: Claim
+    prepared: Prepared
+
+
+def result_key(request: GenerationRequest) -> str:
+    """Where the picture goes. A second run of the same job writes the same bytes to the same place."""
+    return f"results/{request.shop}/{request.generation_id}.png"
+
+
+class Outlet:
+    """Ends claims of one worker on threads of its own, one batch behind the device at most."""
+
+    def __init__(
+        self,
+        worker: str,
+        generator: Generator,
+        blobs: Blobs,
+        leases: Leases,
+        pulse: Pulse,
+        deadlines: Deadlines,
+        *,
+        num_threads: int,
+        on_device_lost: Callable[[DeviceLostError], None],
+    ) -> None:
+        self._worker, self._generator, self._blobs = worker, generator, blobs
+        self._leases, self._pulse, self._deadlines = leases, pulse, deadlines
+        self._on_device_lost = on_device_lost
+        self._threads = ThreadPoolExecutor(num_threads, "outlet")
+        self._behind: list[Future[None]] = []
+
+    def hand_over(self, done: Sequence[tuple[Job, Canvas]]) -> None:
+        """Make a batch's pictures of its canvases; waits until those of the batch before are stored."""
+        self.drain()
+        self._behind = [self._threads.submit(self._finish, job, canvas) for job, canvas in done]
+
+    def drain(self) -> None:
+        """Wait until all that was handed over is stored."""
+        for future in wait(self._behind).done:
+            future.result()
+        self._behind = []
+
+    def stop(self) -> None:
+        self._threads.shutdown()
+
+    def end(self, claim: Claim, ending: Ending) -> None:
+        """End a claim, on a thread of the outlet's."""
+        self._threads.submit(self._end, claim, ending)
+
+    def fail(self, claim: Claim, error: Exception) -> None:
+        """End a claim with what went wrong: a sentence for the shopper, or details for the operator."""
+        if isinstance(error, GenerationError):
+            self.end(claim, Ending(error_code=error.code, error_message=error.sentence))
+            return
+        details = "".join(traceback.format_exception(error))
+        logger.error("generation %s failed\n%s", claim.generation_id, details)
+        self.end(claim, Ending(error_code=ErrorCode.INTERNAL, error_message=SENTENCE, details=details))
+
+    def _finish(self, job: Job, canvas: Canvas) -> None:
+        stats = self._generator.stats
+        try:
+            with self._deadlines.within(job.claim.timeout_s):
+                with stats.seconds("finish"):
+                    picture = self._generator.finish(job.prepared, canvas)
+                with stats.seconds("encode"):
+                    data = pictures.encode(picture.image)
+                assert job.claim.request is not None
+                key = result_key(job.claim.request)
+                with stats.seconds("store"):
+                    self._blobs.put(key, data)
+        except DeviceLostError as error:
+            self._on_device_lost(error)
+        except Exception as error:
+            self.fail(job.claim, error)
+        else:
+            stats.add("pictures")
+            self._end(job.claim, Ending(key, picture.warnings, picture.optimisations))
+
+    def _end(self, claim: Claim, ending: Ending) -> None:
+        if self._pulse.verdict(claim) is Verdict.CANCEL:
+            ending = CANCELLED
+        try:
+            if not patiently(lambda: self._leases.finish(self._worker, claim, ending)):
+                logger.warning("generation %s is another worker's now; its ending is dropped", claim.generation_id)
+        except Exception:  # its lease runs out, and it is made again
+            logger.exception("the end of generation %s could not be told", claim.generation_id)
+        self._pulse.release(claim)
