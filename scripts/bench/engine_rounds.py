@@ -1,31 +1,163 @@
-"""Pictures made and timed."""
+"""The engine's measurement: what is compared takes turns in one process, on pictures that nobody saw before."""
 
 from __future__ import annotations
 
-import numpy as np
+import resource
+import sys
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from inference.batching import make_one
-from inference.engine import Engine
+import psutil
+import torch
+
+from inference.engine import Engine, family_of
 from inference.jobs import BatchKey
 from inference.options import EngineOptions
-from models.base import TryOnInputs
-from models.catalog import ModelCard
+from models.base import SamplingSettings, TryOnInputs
+from models.card import ModelCard
+from models.flops import FlopCount
+from models.weights import precision_on
+from scripts.bench.limits import Limits, limits_of
+from scripts.bench.making import Made, Maker, Ours, Published
 from scripts.bench.report import progress
-from scripts.bench.spread import Spread, interleaved, spread_of
+from scripts.bench.subjects import difference, garment_for, people
 
-ROUNDS = 5
+PUBLISHED = "published"
+GIB = 2**30
 
 
-def measure(card: ModelCard, device: str) -> Spread:
-    """Seconds of one picture."""
-    engine = Engine(card, device, EngineOptions(overlap=False))
-    grey = np.full((card.height, card.width, 3), 128, np.uint8)
-    inputs, key = TryOnInputs(grey, grey, card.categories[0], seed=0), BatchKey(card.name, None, None)
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`seconds`: begin no round later; `written_s`: already spent on weights, which a start does not take."""
 
-    def once() -> None:
-        make_one(engine, inputs, key)
+    card: ModelCard
+    device: str
+    batches: tuple[int, ...]
+    people: int
+    num_steps: int
+    rounds: int
+    cache_folder: Path
+    seconds: float | None = None
+    against_published: bool = False
+    written_s: float = 0.0
 
+    @property
+    def counted(self) -> ModelCard:
+        """The card as it is run."""
+        return replace(self.card, num_inference_steps=self.num_steps)
+
+
+@dataclass(slots=True)
+class Measured:
+    """`made`: by what is compared, a round each; `differences`: of its pictures from the published ones.
+
+    Seconds: `cold_start_s` from the process's beginning until the engine was ready, of which `ready_s` the engine;
+    `first_s` its first batch of one. `peak_gib`: by what is compared, on the GPU; on a CPU, the process's.
+    """
+
+    limits: Limits
+    flops: FlopCount
+    ready_s: float
+    cold_start_s: float
+    first_s: float
+    made: dict[str, list[Made]]
+    peak_gib: dict[str, float] = field(default_factory=dict)
+    differences: dict[str, float] = field(default_factory=dict)
+    num_rounds: int = 0
+
+
+def known(batch: int) -> str:
+    """Name of what makes pictures of a garment that it has seen."""
+    return f"garment known, batch {batch}"
+
+
+def unseen(batch: int) -> str:
+    """Name of what makes pictures of a garment that it has not seen."""
+    return f"garment new, batch {batch}"
+
+
+def measure(plan: Plan) -> Measured:
+    """Start the engine, then let everything take turns.
+
+    Raises:
+        EngineError, CardError: as `inference.engine.Engine`.
+    """
+    device = torch.device(plan.device)
+    started = time.monotonic()
+    engine = Engine(plan.card, plan.device, EngineOptions(cache_folder=plan.cache_folder))
+    ready_s = time.monotonic() - started
+    cold_start_s = time.time() - psutil.Process().create_time() - plan.written_s
+    key = BatchKey(plan.card.name, plan.num_steps, None)
+    ours = {batch: Ours(engine, key, device, batch) for batch in plan.batches}
+    usual = garment_for(plan.card, 0)
+    first = Ours(engine, key, device, 1)(people(plan.card, 1, 0, usual))
+    measured = Measured(
+        limits=limits_of(device, precision_on(plan.card, device)),
+        flops=family_of(plan.card).count_flops(plan.counted),
+        ready_s=ready_s,
+        cold_start_s=cold_start_s,
+        first_s=first.seconds,
+        made={},
+    )
+    makers: dict[str, Maker] = {known(batch): maker for batch, maker in ours.items()}
+    makers[unseen(max(ours))] = ours[max(ours)]
+    if plan.against_published:
+        settings = SamplingSettings(plan.num_steps, plan.card.guidance_scale)
+        makers[PUBLISHED] = Published(plan.card, device, settings)
+    _take_turns(plan, makers, measured, device)
+    return measured
+
+
+def _take_turns(plan: Plan, makers: dict[str, Maker], measured: Measured, device: torch.device) -> None:
+    """Round 0 warms up and is not counted, but for the comparison of its pictures."""
+    measured.made = {name: [] for name in makers}
+    began, visit = time.monotonic(), 1
     with progress() as shown:
-        task = shown.add_task(card.name, total=ROUNDS)
-        seconds = interleaved({"ours": once}, ROUNDS, lambda done: shown.update(task, completed=done))
-    return spread_of(seconds["ours"])
+        task = shown.add_task(plan.card.name, total=(plan.rounds + 1) * len(makers))
+        for number in range(plan.rounds + 1):
+            if number > 1 and plan.seconds and time.monotonic() - began > plan.seconds:
+                break
+            order = list(makers) if number % 2 else list(reversed(makers))
+            done = {}
+            for name in order:
+                visit += 1
+                done[name] = _once(plan, name, makers[name], number, visit, measured, device)
+                shown.advance(task)
+            if number == 0:
+                measured.differences = _differences(done)
+            else:
+                measured.num_rounds = number
+                for name, made in done.items():
+                    measured.made[name].append(made)
+
+
+def _once(
+    plan: Plan, name: str, maker: Maker, number: int, visit: int, measured: Measured, device: torch.device
+) -> Made:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    made = maker(_jobs(plan, name, number, visit))
+    measured.peak_gib[name] = max(_peak_gib(device), measured.peak_gib.get(name, 0.0))
+    return made
+
+
+def _jobs(plan: Plan, name: str, number: int, visit: int) -> list[TryOnInputs]:
+    """In round 0 everybody gets the same pictures, to compare what comes out; later all photographs are new."""
+    is_new = name.startswith("garment new")
+    garment = garment_for(plan.card, visit if is_new and number else 0)
+    return people(plan.card, plan.people, visit if number else 1, garment)
+
+
+def _differences(done: dict[str, Made]) -> dict[str, float]:
+    if PUBLISHED not in done:
+        return {}
+    wanted = done[PUBLISHED].images
+    return {name: difference(made.images, wanted) for name, made in done.items() if name != PUBLISHED}
+
+
+def _peak_gib(device: torch.device) -> float:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / GIB
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / GIB

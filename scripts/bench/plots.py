@@ -37,7 +37,7 @@ STYLE: Any = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Points joined by a line, or alone when `joined` is False. `low` and `high`: the ends of each point's interval."""
+    """Points, `joined` by a line and `marked` by dots. `low` and `high`: the ends of each point's interval."""
 
     label: str
     x: Sequence[float]
@@ -45,6 +45,11 @@ class Line:
     low: Sequence[float] = ()
     high: Sequence[float] = ()
     joined: bool = True
+    marked: bool = True
+
+    @property
+    def style(self) -> str:
+        return ("o" if self.marked else "") + ("-" if self.joined else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ def drawn(plot: Plot, salt: str) -> str:
 def _draw_lines(axes: Any, plot: Plot) -> None:
     for number, line in enumerate(plot.lines):
         colour = SERIES[number % len(SERIES)]
-        axes.plot(line.x, line.y, "o-" if line.joined else "o", color=colour, label=line.label)
+        axes.plot(line.x, line.y, line.style, color=colour, label=line.label)
         if line.low:
             axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.18, linewidth=0)
     _scale(axes, "x", plot.x_scale, [value for line in plot.lines for value in line.x])

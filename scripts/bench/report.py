@@ -18,6 +18,7 @@ from scripts.bench.plots import Plot, drawn
 from scripts.bench.spread import Spread
 
 FOLDER = Path("benchmarks")
+WIDTH = 160  # characters of a row: a narrow terminal breaks it, which is better than cutting figures short
 TEMPLATE = Path(__file__).parent / "page.html"
 
 
@@ -80,6 +81,7 @@ def publish(report: Report, page: Path | None = None) -> None:
     `page`: instead of the report's own; its folder is made.
     """
     console = Console(highlight=False, soft_wrap=True)
+    console.width = max(console.width, WIDTH)
     for table in report.tables:
         console.print(_rich(table))
     for note in report.notes:

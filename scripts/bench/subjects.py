@@ -1,8 +1,9 @@
-"""What the engine is measured on: eight people and a garment, from the samples that ship."""
+"""What the engine is measured on: people and garments from the samples that ship, never twice the same."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image as Pillow
@@ -12,41 +13,31 @@ from models.base import Image, Mask, TryOnInputs
 from models.card import ModelCard
 
 LARGER = 1.25  # a photograph's sides, in those of the canvas
-DENSEPOSE = (  # BGR-ish colours of parts, as DensePose draws them
-    (150, 30, 20),
-    (200, 120, 10),
-    (180, 180, 40),
-    (90, 190, 120),
-)
+DENSEPOSE = ((150, 30, 20), (200, 120, 10), (180, 180, 40), (90, 190, 120))  # some of its parts' colours
 
 
-def people(card: ModelCard, count: int, garment: Image) -> list[TryOnInputs]:
-    """`count` jobs of one garment: each its own person, with what the card needs from the caller."""
+def people(card: ModelCard, count: int, visit: int, garment: Image) -> list[TryOnInputs]:
+    """`count` jobs of one garment, each its own person, and with what the card needs from the caller.
+
+    Photographs of another `visit` are others, of which nothing is remembered.
+    """
     height, width = _photograph(card)
-    files = sorted((SAMPLES / "figures").glob("*.png"))
-    jobs = []
-    for number in range(count):
-        person = _opened(files[number % len(files)], height, width)
-        person = person[:, ::-1].copy() if number // len(files) % 2 else person
-        jobs.append(
-            TryOnInputs(
-                person=person,
-                garment=garment,
-                category=card.categories[0],
-                seed=number,
-                mask=_middle(height, width) if "mask" in card.needs else None,
-                densepose=_parts(height, width) if "densepose" in card.needs else None,
-            )
+    return [
+        TryOnInputs(
+            person=_sample("figures", number, visit, height, width),
+            garment=garment,
+            category=card.categories[0],
+            seed=number,
+            mask=_middle(height, width) if "mask" in card.needs else None,
+            densepose=_parts(height, width) if "densepose" in card.needs else None,
         )
-    return jobs
+        for number in range(count)
+    ]
 
 
-def garment_for(card: ModelCard, number: int) -> Image:
-    """A garment; of each `number` another, of which nothing is remembered."""
-    files = sorted((SAMPLES / "products").glob("*.png"))
-    picture = _opened(files[number % len(files)], *_photograph(card))
-    picture[0, 0] = (number % 256, number // 256 % 256, 0)
-    return picture
+def garment_for(card: ModelCard, visit: int) -> Image:
+    """A garment; in another `visit` another, of which nothing is remembered."""
+    return _sample("products", visit, visit, *_photograph(card))
 
 
 def difference(ones: Sequence[Image], others: Sequence[Image]) -> float:
@@ -60,8 +51,18 @@ def _photograph(card: ModelCard) -> tuple[int, int]:
     return round(card.height * LARGER), round(card.width * LARGER)
 
 
-def _opened(path: object, height: int, width: int) -> Image:
-    with Pillow.open(str(path)) as picture:
+def _sample(folder: str, number: int, visit: int, height: int, width: int) -> Image:
+    """A sample, every second time mirrored, with the visit's number in a corner."""
+    files = sorted((SAMPLES / folder).glob("*.png"))
+    picture = _opened(files[number % len(files)], height, width)
+    if number // len(files) % 2:
+        picture = picture[:, ::-1].copy()
+    picture[0, 0] = (visit % 256, visit // 256 % 256, 0)
+    return picture
+
+
+def _opened(path: Path, height: int, width: int) -> Image:
+    with Pillow.open(path) as picture:
         return np.array(picture.convert("RGB").resize((width, height), Pillow.Resampling.LANCZOS))
 
 

@@ -1,0 +1,76 @@
+"""`bench engine` measures what it says, and compares pictures of the same inputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from models.catalog import read_card
+from scripts.bench.limits import limits_of
+from scripts.bench.subjects import difference, garment_for, people
+from scripts.cli import app
+
+WORDS = ("--card", "fashn-vton-1.5", "--random-weights", "small", "--against", "published", "--device", "cpu")
+QUICK = ("--people", "2", "--batch", "1,2", "--steps", "1", "--rounds", "1")
+
+
+@pytest.fixture
+def one_core() -> Iterator[None]:
+    """Threads that wait for each other cost more than they bring on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_core")
+def test_a_run_against_the_published_way_tells_ratios_of_the_same_pictures(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    run = CliRunner().invoke(app, ["bench", "engine", *WORDS, *QUICK, "--data", str(tmp_path), "--page", str(page)])
+    assert run.exit_code == 0, run.output
+    told = json.loads(run.stdout.splitlines()[-1])
+    assert told["same_pictures"] is True
+    assert (told["people"], told["rounds"], told["num_inference_steps"]) == (2, 1, 1)
+    assert set(told["by_batch"]) == {"1", "2"}
+    one, published = told["by_batch"]["1"], told["published"]
+    assert told["garment_known_ratio"] == pytest.approx(
+        told["by_batch"]["2"]["pictures_per_s"] / published["pictures_per_s"], rel=0.01
+    )
+    assert one["peak_share"] == pytest.approx(one["tflops"] / told["matmul_peak_tflops"])
+    assert 0 < one["loop_share"] < 1
+    assert told["cold_start_s"] > told["ready_s"] > 0
+    assert page.read_text().count("<svg") == 3
+    assert (tmp_path / "page.json").is_file()
+
+
+@pytest.mark.parametrize("sizes", ["0", "1,two", ""])
+def test_sizes_of_batches_that_are_none_are_refused_in_a_sentence(sizes: str) -> None:
+    run = CliRunner().invoke(app, ["bench", "engine", "--card", "paperdoll", "--device", "cpu", "--batch", sizes])
+    assert run.exit_code == 2
+    assert "--batch takes numbers" in run.output.replace("\n", " ")
+
+
+def test_people_differ_from_each_other_and_from_those_of_another_visit() -> None:
+    card = read_card("leffa-vitonhd")
+    garment = garment_for(card, 0)
+    jobs = [job for visit in (1, 2) for job in people(card, 8, visit, garment)]
+    assert len({job.person.tobytes() for job in jobs}) == 16
+    assert all(job.mask is not None and job.densepose is not None for job in jobs)
+    assert not np.array_equal(garment, garment_for(card, 1))
+
+
+def test_a_difference_is_a_share_of_the_range_and_that_of_the_worst_picture() -> None:
+    black, grey = np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 51, np.uint8)
+    assert difference([black, grey], [black, black]) == pytest.approx(0.2)
+
+
+def test_the_limits_are_what_the_device_does() -> None:
+    limits = limits_of(torch.device("cpu"), torch.float32)
+    assert 1e-4 < limits.tflops.median < 100
+    assert limits.gbytes.low <= limits.gbytes.median <= limits.gbytes.high
