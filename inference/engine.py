@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from inference.acceleration import accelerate
 from inference.batching import BatchPolicy, DeviceLostError, EngineError, Picture, never_stopped, no_progress
 from inference.jobs import BatchKey, ErrorCode, GenerationError
 from inference.options import EngineOptions
@@ -63,21 +64,28 @@ class Engine:
         self.reuse = Reuse(self._device, options.reuse, folder, self.stats)
         self._family = family_of(card).load(card, self._device, Loading(Helpers.load(card, self._device), self.reuse))
         self._categories = self._family.categories & set(card.categories)
+        self._acceleration = accelerate(self._family, card, self._device, options.compiled_folder)
         check_card(card, self._family.approximations, self._making(BatchKey(card.name, None, None)))
         self._warm_up(card)
+        self._acceleration.settle()
         logger.info("%s is ready on %s after %.1f s", card.name, self._device, time.monotonic() - started_at)
 
     def _warm_up(self, card: ModelCard) -> None:
-        """Make a grey picture in two steps, so that the first shopper does not wait for what is built lazily.
+        """Make grey pictures in two steps, so that the first shopper does not wait for what is built lazily.
 
-        Families may guide all steps but the last, or compute a garment in the first alone: two show both kinds.
+        Families may guide all steps but the last, or compute a garment in the first alone: two show both kinds. What
+        is compiled has a graph of its own for each batch size, guided and not.
         """
         grey = np.full((card.height, card.width, 3), GREY, np.uint8)
         mask = np.full((card.height, card.width), WHITE, np.uint8)
         inputs = TryOnInputs(grey, grey, card.categories[0], seed=0, mask=mask, densepose=grey)
+        largest = self.policy.max_jobs if self._acceleration.is_compiled else 1
         try:
             prepared = self._prepared(inputs)
-            (canvas,) = self.denoise([prepared], BatchKey(card.name, WARM_UP_STEPS, None), no_progress, never_stopped)
+            for size in range(1, largest + 1):
+                for guidance in self._acceleration.warm_guidance:
+                    key = BatchKey(card.name, WARM_UP_STEPS, guidance)
+                    canvas = self.denoise([prepared] * size, key, no_progress, never_stopped)[0]
             assert canvas is not None
             self.finish(prepared, canvas)
         except GenerationError:
@@ -149,7 +157,8 @@ class Engine:
     def _making(self, key: BatchKey) -> tuple[Optimisation, ...]:
         """What makes such pictures cheaper."""
         settings = settings_of(key, self._card)
-        return self._family.optimisations(settings) + fewer_steps(settings, self._card)
+        of_family = self._family.optimisations(settings) + fewer_steps(settings, self._card)
+        return of_family + self._acceleration.optimisations
 
 
 @contextlib.contextmanager

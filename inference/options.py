@@ -33,3 +33,8 @@ class EngineOptions:
     reuse: Budgets = field(default_factory=Budgets)
     batch_window_s: float = 0.005
     overlap: bool = True
+
+    @property
+    def compiled_folder(self) -> Path | None:
+        """Where what was compiled and measured lies."""
+        return None if self.cache_folder is None else self.cache_folder / "compiled"

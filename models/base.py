@@ -94,6 +94,9 @@ class TryOnFamily(ABC, Generic[PreparedT, StateT, CanvasT]):
     """A network family, loaded once on one device."""
 
     categories: ClassVar[frozenset[str]]
+    has_one_canvas: ClassVar[bool] = True
+    """Whether all pictures are denoised at the card's size, so that a batch's shapes follow from its size alone."""
+
     approximations: ClassVar[frozenset[str]] = frozenset()
     """The names of those in `models.exactness.Approximations` that it honours."""
 

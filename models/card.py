@@ -13,6 +13,7 @@ from typing import Any
 from models.exactness import NONE, Approximations
 from models.licence import Licence
 from models.registry import FAMILIES, HELPERS
+from models.switches import AUTO, Switches
 
 CARDS_FOLDER = Path(__file__).parent / "cards"
 
@@ -87,6 +88,7 @@ class ModelCard:
     network: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # the family's own table
     prompts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # category -> prompt
     approximations: Approximations = NONE  # that are on unless a request says otherwise
+    acceleration: Switches = AUTO
     strict: bool = False  # refuse whatever is approximate
     helpers: tuple[ModelCard, ...] = ()
     optional_helpers: tuple[ModelCard, ...] = ()  # those whose licence is accepted, fetched or not
@@ -110,6 +112,8 @@ class ModelCard:
         for repository in {self.repository, *(file.repository for file in self.files)} - {""}:
             if not REPOSITORY.fullmatch(repository):
                 raise ValueError(f"repository must be organisation/name, not {repository!r}")
+        if self.strict and self.acceleration.quantisation != "none":
+            raise ValueError("strict refuses acceleration.quantisation: take one of them out")
         if self.strict and self.approximations.asked:
             raise ValueError("strict refuses approximations: take the table or strict out")
         if (self.approximations.num_inference_steps or 0) > self.num_inference_steps:

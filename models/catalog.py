@@ -14,6 +14,7 @@ from models.exactness import Approximations
 from models.fields import filled
 from models.licence import Licence
 from models.registry import FAMILIES, HELPERS
+from models.switches import Switches
 
 __all__ = [
     "CARDS_FOLDER",
@@ -141,6 +142,7 @@ def _parsed(path: Path, table: Mapping[str, Any], weights: Path | None, accepted
         fields
         | {
             "name": path.stem,
+            "acceleration": filled(Switches, "acceleration.", fields.get("acceleration", {})),
             "licence": filled(Licence, "licence.", licence),
             "files": tuple(filled(WeightFile, "files.", entry) for entry in fields.get("files", ())),
             "loras": tuple(filled(Lora, "loras.", entry) for entry in fields.get("loras", ())),

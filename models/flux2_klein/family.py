@@ -37,6 +37,7 @@ class Flux2Klein(TryOnFamily[Prepared, State, Tensor]):
     """Try-on by instruction: it needs no mask, and a given one bounds what may change."""
 
     categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower", "overall"})
+    has_one_canvas: ClassVar[bool] = False
 
     def __init__(self, networks: Networks, card: ModelCard, loading: Loading) -> None:
         self._networks, self._card, self._prompts = networks, card, prompts_of(card)

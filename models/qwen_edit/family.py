@@ -66,6 +66,7 @@ class QwenEdit(TryOnFamily[Prepared, State, Tensor]):
     """Qwen-Image-Edit-2511 and its kin."""
 
     categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower", "overall"})
+    has_one_canvas: ClassVar[bool] = False
 
     def __init__(self, networks: Networks, card: ModelCard, memory: Memory) -> None:
         self._networks, self._memory, self._prompts = networks, memory, prompts_of(card)
