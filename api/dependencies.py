@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
@@ -18,50 +19,60 @@ from api.upload_limit import WINDOW_S, count_upload
 from inference.blobs import BlobStore
 from inference.queue import GenerationQueue
 
+# Each asks the request itself: the framework would solve a dependency of a dependency again for each that names it.
 
-async def services(request: Request) -> Services:
+
+def services_of(request: Request) -> Services:
     found = request.app.state.services
     assert isinstance(found, Services)
     return found
 
 
-ServicesDep = Annotated[Services, Depends(services)]
+def caller_of(request: Request) -> Caller:
+    """Who asks, told apart once a request.
+
+    Raises:
+        Unauthorised: no shop vouches for this request.
+    """
+    if not hasattr(request.state, "caller"):
+        request.state.caller = services_of(request).doorkeeper.caller(request)
+    found = request.state.caller
+    assert isinstance(found, Caller)
+    return found
 
 
-async def settings(shared: ServicesDep) -> Settings:
-    return shared.settings
+async def services(request: Request) -> Services:
+    return services_of(request)
 
 
-async def redis(shared: ServicesDep) -> Redis:
-    return shared.redis
+async def settings(request: Request) -> Settings:
+    return services_of(request).settings
 
 
-async def blobs(shared: ServicesDep) -> BlobStore:
-    return shared.blobs
+async def redis(request: Request) -> Redis:
+    return services_of(request).redis
 
 
-async def links(request: Request, shared: ServicesDep) -> Links:
+async def blobs(request: Request) -> BlobStore:
+    return services_of(request).blobs
+
+
+async def links(request: Request) -> Links:
     """Signed links at the public address, or without one at the address this request came to."""
+    shared = services_of(request)
     return shared.links if shared.settings.public_url else shared.links.at(str(request.base_url))
 
 
-async def products(shared: ServicesDep) -> Products:
-    return shared.products
+async def products(request: Request) -> Products:
+    return services_of(request).products
 
 
-async def queue(shared: ServicesDep) -> GenerationQueue:
-    return shared.queue
+async def queue(request: Request) -> GenerationQueue:
+    return services_of(request).queue
 
 
-async def caller(request: Request, shared: ServicesDep) -> Caller:
-    return shared.doorkeeper.caller(request)
-
-
-CallerDep = Annotated[Caller, Depends(caller)]
-
-
-async def shop(asking: CallerDep) -> ShopSettings:
-    return asking.shop
+async def shop(request: Request) -> ShopSettings:
+    return caller_of(request).shop
 
 
 ClientId = Annotated[
@@ -72,24 +83,23 @@ ShopperId = Annotated[
 ]
 
 
-async def shopper(
-    request: Request,
-    shared: ServicesDep,
-    asking: CallerDep,
-    client_id: ClientId = None,
-    x_shopper_id: ShopperId = None,
-) -> Shopper:
-    return shared.doorkeeper.shopper(asking, request, client_id)
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who wants to try something on, and where."""
+
+    shared: Services
+    shop: ShopSettings
+    shopper: Shopper
 
 
-async def counted_upload(
-    request: Request,
-    shared: ServicesDep,
-    asking: CallerDep,
-    client_id: ClientId = None,
-    x_shopper_id: ShopperId = None,
-) -> None:
+async def visit(request: Request, client_id: ClientId = None, x_shopper_id: ShopperId = None) -> Visit:
+    shared, asking = services_of(request), caller_of(request)
+    return Visit(shared, asking.shop, shared.doorkeeper.shopper(asking, request, client_id))
+
+
+async def counted_upload(request: Request, client_id: ClientId = None, x_shopper_id: ShopperId = None) -> None:
     """One upload more of this shopper, unless there were too many; `open` mode counts none on its owner's machine."""
+    shared, asking = services_of(request), caller_of(request)
     if shared.settings.mode == "open":
         return
     sender = shared.doorkeeper.sender(asking, request, client_id)
@@ -97,6 +107,7 @@ async def counted_upload(
     await count_upload(shared.redis, asking.shop.domain, limits)
 
 
+ServicesDep = Annotated[Services, Depends(services)]
 SettingsDep = Annotated[Settings, Depends(settings)]
 RedisDep = Annotated[Redis, Depends(redis)]
 QueueDep = Annotated[GenerationQueue, Depends(queue)]
@@ -104,4 +115,4 @@ LinksDep = Annotated[Links, Depends(links)]
 ProductsDep = Annotated[Products, Depends(products)]
 BlobsDep = Annotated[BlobStore, Depends(blobs)]
 ShopDep = Annotated[ShopSettings, Depends(shop)]
-ShopperDep = Annotated[Shopper, Depends(shopper)]
+VisitDep = Annotated[Visit, Depends(visit)]

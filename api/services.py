@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -33,7 +32,6 @@ class Services:
     doorkeeper: Doorkeeper
     redis: Redis
     queue: GenerationQueue
-    streams: GenerationQueue  # over connections of its own: each open event stream holds one
     blobs: BlobStore
     links: Links
     products: Products
@@ -47,15 +45,16 @@ async def open_services(settings: Settings, blobs: BlobStore, products: Products
     pool = BlockingConnectionPool.from_url(settings.redis_url, max_connections=NUM_CONNECTIONS, timeout=PATIENCE_S)
     async with (
         Redis.from_pool(pool) as redis,
-        Redis.from_url(settings.redis_url, max_connections=MOST_STREAMS) as streaming,
+        Redis.from_url(settings.redis_url, max_connections=MOST_STREAMS) as streaming,  # an open event stream holds one
+        aclosing(
+            GenerationQueue(streaming, max_length=settings.max_queue_length, retention_s=settings.retention_s)
+        ) as queue,
     ):
-        queue_over = partial(GenerationQueue, max_length=settings.max_queue_length, retention_s=settings.retention_s)
         yield Services(
             settings=settings,
             doorkeeper=Doorkeeper(settings, signing_key(settings, "identities")),
             redis=redis,
-            queue=queue_over(redis),
-            streams=queue_over(streaming),
+            queue=queue,
             blobs=blobs,
             links=Links(blobs, signing_key(settings, "links"), settings.url_ttl_s, settings.public_url.rstrip("/")),
             products=products,

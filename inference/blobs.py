@@ -55,6 +55,7 @@ class BlobStore:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self._folder = store.prefix if isinstance(store, LocalStore) else None
 
     @classmethod
     def open(cls, url: str) -> BlobStore:
@@ -138,8 +139,7 @@ class BlobStore:
         return erased
 
     def _purge_half_written(self, prefix: str, limit: datetime) -> None:
-        root = self._store.prefix if isinstance(self._store, LocalStore) else None
-        for path in root.joinpath(prefix).rglob("*") if root else ():
+        for path in self._folder.joinpath(prefix).rglob("*") if self._folder else ():
             with contextlib.suppress(FileNotFoundError):
                 if STAGED.search(path.name) and datetime.fromtimestamp(path.stat().st_mtime, UTC) < limit:
                     path.unlink()
@@ -151,7 +151,12 @@ class BlobStore:
         return await asyncio.to_thread(self.get, key)
 
     async def exists_async(self, key: str) -> bool:
-        return await asyncio.to_thread(self.exists, key)
+        if self._folder is not None:
+            return (self._folder / check_key(key)).is_file()  # to look is cheaper than another thread's turn
+        with contextlib.suppress(FileNotFoundError):
+            await obstore.head_async(self._store, check_key(key))
+            return True
+        return False
 
     async def delete_async(self, key: str) -> None:
         await asyncio.to_thread(self.delete, key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, get_args
 
@@ -12,6 +12,8 @@ from models.exactness import NONE, Approximations, Optimisation
 
 Category = Literal["upper", "lower", "overall"]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
+
+COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 
 class Status(StrEnum):
@@ -92,8 +94,9 @@ class GenerationRequest:
         return BatchKey(self.card, self.num_inference_steps, self.guidance_scale, self.approximations, self.strict)
 
     def to_json(self) -> str:
-        told = asdict(self) | {"approximations": self.approximations.as_dict()}
-        return json.dumps(told, separators=(",", ":"))
+        told = {name: getattr(self, name) for name in self.__slots__}
+        told["approximations"] = self.approximations.as_dict()
+        return COMPACT.encode(told)
 
     @classmethod
     def from_json(cls, text: str) -> GenerationRequest:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from inference.jobs import Admission, Generation, GenerationRequest, Refusal, Submission
 from inference.records import generation, job_fields
 from inference.scripts import CHANGED, IDEMPOTENCY, source
+from inference.shared_connection import Script, SharedConnection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -29,6 +30,8 @@ def count_ready_workers(redis: Redis) -> int:
 class GenerationQueue:
     """Generations of every card over one Redis 6.2 or newer (not Redis Cluster); the card names the RQ queue.
 
+    Commands share one connection, of one event loop, until `aclose`; `redis` lends one to each who watches.
+
     `clock`: seconds since the epoch, for tests; by default Redis's own clock decides, so that all machines agree.
     """
 
@@ -44,11 +47,19 @@ class GenerationQueue:
         self._max_length = max_length
         self._retention_s = retention_s
         self._clock = clock
-        self._submit = redis.register_script(source("submit"))
-        self._find = redis.register_script(source("find"))
-        self._cancel = redis.register_script(source("cancel"))
-        self._quota = redis.register_script(source("quota"))
-        self._ready = redis.register_script(source("ready"))
+        self._commands = SharedConnection(redis.connection_pool)
+        self._submit = self._script("submit")
+        self._find = self._script("find")
+        self._cancel = self._script("cancel")
+        self._quota = self._script("quota")
+        self._ready = self._script("ready")
+
+    def _script(self, name: str) -> Script:
+        return Script(self._commands, source(name))
+
+    async def aclose(self) -> None:
+        """Give up the connection that commands share."""
+        await self._commands.aclose()
 
     async def submit(
         self, request: GenerationRequest, admission: Admission, *, idempotency: tuple[str, str] | None = None
@@ -69,16 +80,14 @@ class GenerationQueue:
             terms["idempotency"] = {"key": f"{admission.shop}:{idempotency[0]}", "digest": idempotency[1]}
         fields = job_fields(request, timeout_s=JOB_TIMEOUT_S, retention_s=self._retention_s, retries=RETRIES)
         reply = await self._submit(
-            args=[
-                self._now(),
-                request.generation_id,
-                request.card,
-                admission.shop,
-                self._max_length,
-                self._retention_s,
-                json.dumps(terms),
-                *(part for field in fields.items() for part in field),
-            ]
+            self._now(),
+            request.generation_id,
+            request.card,
+            admission.shop,
+            self._max_length,
+            self._retention_s,
+            json.dumps(terms),
+            *(part for field in fields.items() for part in field),
         )
         generation_id, refusal, retry_after_s = reply
         return Submission(generation_id.decode(), Refusal(refusal.decode()) if refusal else None, retry_after_s)
@@ -86,16 +95,17 @@ class GenerationQueue:
     async def repeated(self, shop: str, idempotency: tuple[str, str]) -> Submission | None:
         """What `submit` answers to this pair again, or None when its key is new."""
         key, digest = idempotency
-        first: Any = await self._redis.hgetall(f"{IDEMPOTENCY}{shop}:{key}")
-        if not first:
+        first: list[bytes | None] = await self._commands.ask("HMGET", f"{IDEMPOTENCY}{shop}:{key}", "digest", "id")
+        known_digest, generation_id = first
+        if known_digest is None or generation_id is None:
             return None
-        if first[b"digest"].decode() != digest:
+        if known_digest.decode() != digest:
             return Submission("", Refusal.IDEMPOTENCY_CONFLICT)
-        return Submission(first[b"id"].decode())
+        return Submission(generation_id.decode())
 
     async def find(self, generation_id: str, shop: str) -> Generation | None:
         """The generation as it stands, or None when this shop has no such one."""
-        reply = await self._find(args=[generation_id, shop])
+        reply = await self._find(generation_id, shop)
         return generation(generation_id, reply) if reply else None
 
     async def cancel(self, generation_id: str, shop: str) -> Generation | None:
@@ -103,7 +113,7 @@ class GenerationQueue:
 
         Returns it as it stands then (a running one still runs), or None when this shop has no such one.
         """
-        reply = await self._cancel(args=[self._now(), generation_id, shop])
+        reply = await self._cancel(self._now(), generation_id, shop)
         return generation(generation_id, reply) if reply else None
 
     async def watch(self, generation_id: str, shop: str) -> AsyncGenerator[Generation, None]:
@@ -129,12 +139,12 @@ class GenerationQueue:
 
     async def quota_left(self, shop: str, monthly_quota: int) -> int:
         """Generations this shop has left in this calendar month (UTC)."""
-        taken = await self._quota(args=[self._now(), shop])
+        taken = await self._quota(self._now(), shop)
         return max(0, monthly_quota - int(taken))
 
     async def ready_workers(self) -> int:
         """Workers that are alive and have their model loaded."""
-        return int(await self._ready(args=[self._now()]))
+        return int(await self._ready(self._now()))
 
     def _now(self) -> str:
         return "" if self._clock is None else repr(self._clock())

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import zlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from redis import Redis
 from rq import Retry
 from rq.job import Job, JobStatus
+from rq.serializers import DefaultSerializer
 
 from inference.jobs import ErrorCode, Generation, GenerationRequest, Status
 from models.exactness import Optimisation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+LABEL = "fitting_room.generate"  # names no function: the worker reads `request`, and unpickles nothing
 UNCONNECTED = Redis()  # RQ wants a connection to build a job; this one never connects
 
 STATUSES = {
@@ -38,29 +42,33 @@ def job_fields(
     request: GenerationRequest, *, timeout_s: int, retention_s: int, retries: int
 ) -> dict[str, str | bytes | int | float]:
     """The hash of a job that any RQ tool can read; times and status are left to the script that queues it."""
+    fields = {
+        **_alike(request.card, timeout_s, retention_s, retries),
+        "data": zlib.compress(DefaultSerializer.dumps((LABEL, None, (request.generation_id,), {}))),
+        "description": f"{request.category} on {request.card} for {request.shop}",
+        "shop": request.shop,
+        "request": request.to_json(),
+        "batch_key": str(request.batch_key),
+        "garment": request.garment_key,
+    }
+    if request.webhook:
+        fields["webhook_wanted"] = "1"
+    return fields
+
+
+@lru_cache(maxsize=64)
+def _alike(card: str, timeout_s: int, retention_s: int, retries: int) -> Mapping[str, str | bytes | int | float]:
+    """What RQ writes of every job of this kind: making one for each costs more than queueing it."""
     job = Job.create(
-        "fitting_room.generate",  # a label: the worker reads `request`, and unpickles nothing
-        args=(request.generation_id,),
-        id=request.generation_id,
-        description=f"{request.category} on {request.card} for {request.shop}",
-        origin=request.card,
+        LABEL,
+        origin=card,
         timeout=timeout_s,
         result_ttl=retention_s,
         failure_ttl=retention_s,
         connection=UNCONNECTED,
     )
     job.retries_left = Retry(max=retries).max
-    fields: dict[str, Any] = job.to_dict()
-    fields["status"] = str(JobStatus.QUEUED.value)
-    if request.webhook:
-        fields["webhook_wanted"] = "1"
-    return fields | {
-        "shop": request.shop,
-        "request": request.to_json(),
-        "batch_key": str(request.batch_key),
-        "garment": request.garment_key,
-        "progress": "0",
-    }
+    return job.to_dict() | {"status": str(JobStatus.QUEUED.value), "progress": "0"}
 
 
 def generation(generation_id: str, snapshot: Sequence[bytes | int | None]) -> Generation:

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from api.admission import admission, blocked
 from api.blocked import CREATED, Blocked, blocked_replies
 from api.contract import BlockCode, CreditsReply, TryOn, TryOnReply
-from api.dependencies import ServicesDep, ShopDep, ShopperDep
+from api.dependencies import ServicesDep, ShopDep, Visit, VisitDep
 from api.errors import (
     BadRequest,
     IdempotencyKeyReused,
@@ -72,30 +72,25 @@ async def check_credits(shared: ServicesDep, shop: ShopDep, response: Response) 
     responses=replies(BadRequest, Unauthorised, PhotoNotFound, ProductNotFound, TooLarge, IdempotencyKeyReused)
     | blocked_replies(),
 )
-async def try_on(
-    wanted: TryOn,
-    shared: ServicesDep,
-    shop: ShopDep,
-    shopper: ShopperDep,
-    idempotency_key: IdempotencyKey = None,
-) -> TryOnReply | JSONResponse:
+async def try_on(wanted: TryOn, visit: VisitDep, idempotency_key: IdempotencyKey = None) -> TryOnReply | JSONResponse:
     """Queue a generation and answer at once; a blocked one has an empty `jobId` and a `code`."""
     try:
-        job_id = await _job(shared, shop, shopper, wanted, idempotency_key)
+        job_id = await _job(visit, wanted, idempotency_key)
     except Blocked as refusal:
-        return refusal.reply(shared.settings)
+        return refusal.reply(visit.shared.settings)
     except RedisError as error:
         log.error("A generation could not be queued: %s", error)
-        return Blocked(BlockCode.CREATION_FAILED, Unavailable.example, retry_after_s=5).reply(shared.settings)
+        return Blocked(BlockCode.CREATION_FAILED, Unavailable.example, retry_after_s=5).reply(visit.shared.settings)
     return TryOnReply(job_id=job_id, message=CREATED)
 
 
-async def _job(shared: Services, shop: ShopSettings, shopper: Shopper, wanted: TryOn, key: str | None) -> str:
+async def _job(visit: Visit, wanted: TryOn, key: str | None) -> str:
     """The id of the job that `key` made before, whatever has changed since; else of a new one."""
+    shared, shop, shopper = visit.shared, visit.shop, visit.shopper
     once = _once(key, _name(shopper), wanted)
     submission = await shared.queue.repeated(shop.domain, once) if once else None
     if submission is None:
-        request = await _request(shared, shop, shopper, wanted)
+        request = await _request(visit, wanted)
         submission = await shared.queue.submit(request, admission(shop, shopper, shared.settings), idempotency=once)
     if submission.refusal is Refusal.IDEMPOTENCY_CONFLICT:
         raise IdempotencyKeyReused
@@ -104,7 +99,8 @@ async def _job(shared: Services, shop: ShopSettings, shopper: Shopper, wanted: T
     return submission.generation_id
 
 
-async def _request(shared: Services, shop: ShopSettings, shopper: Shopper, wanted: TryOn) -> GenerationRequest:
+async def _request(visit: Visit, wanted: TryOn) -> GenerationRequest:
+    shared, shop = visit.shared, visit.shop
     for image_id in filter(None, (wanted.user_image_id, wanted.mask_image_id, wanted.densepose_image_id)):
         await _check_photo(shared, shop, image_id)
     garment = await shared.products.find(wanted.product_id, wanted.variant_id)
@@ -113,7 +109,7 @@ async def _request(shared: Services, shop: ShopSettings, shopper: Shopper, wante
     return GenerationRequest(
         generation_id=new_generation_id(),
         shop=shop.domain,
-        shopper=_name(shopper),
+        shopper=_name(visit.shopper),
         person_key=wanted.user_image_id,
         garment_key=garment.garment_key,
         category=wanted.category or garment.category,

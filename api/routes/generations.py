@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.contract import GenerationReply
-from api.dependencies import LinksDep, ServicesDep, ShopDep
+from api.dependencies import LinksDep, ServicesDep, caller_of, services_of
 from api.errors import GenerationNotFound, Unauthorised, Unavailable, replies
 from api.links import Links
 from api.streams import until
@@ -22,9 +22,10 @@ router = APIRouter(
 )
 
 
-async def generation_of_shop(generation_id: str, shared: ServicesDep, shop: ShopDep) -> Generation:
+async def generation_of_shop(generation_id: str, request: Request) -> Generation:
     """The generation as it stands; another shop's is as unknown as one that never was."""
-    found = await shared.queue.find(generation_id, shop.domain)
+    shop = caller_of(request).shop
+    found = await services_of(request).queue.find(generation_id, shop.domain)
     if found is None:
         raise GenerationNotFound
     return found
@@ -55,7 +56,7 @@ async def generation_events(
     found: GenerationDep, shared: ServicesDep, links: LinksDep
 ) -> AsyncIterator[ServerSentEvent]:
     """Every change as a server-sent event `generation` with the body of the plain GET, until COMPLETED or FAILED."""
-    async for change in until(shared.closing, shared.streams.watch(found.generation_id, found.shop)):
+    async for change in until(shared.closing, shared.queue.watch(found.generation_id, found.shop)):
         yield ServerSentEvent(event="generation", data=_told(change, links).wire())
 
 
