@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import pkgutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +13,19 @@ import numpy as np
 import torch
 
 from inference.acceleration import accelerate
-from inference.batching import BatchPolicy, DeviceLostError, EngineError, Picture, never_stopped, no_progress
+from inference.batching import BatchPolicy, EngineError, Picture, never_stopped, no_progress
+from inference.device import (
+    Pace,
+    Written,
+    device_errors,
+    memory_of,
+    name_of,
+    peak_memory,
+    without_synchronisation,
+)
 from inference.jobs import BatchKey, ErrorCode, GenerationError
 from inference.options import EngineOptions
+from inference.profiles import Profile, Profiles, Timing, measured, with_most
 from inference.reuse import Reuse
 from inference.stats import Stats
 from inference.terms import check_card, check_offered, fewer_steps, settings_of
@@ -40,6 +49,15 @@ def family_of(card: ModelCard) -> type[TryOnFamily[Any, Any, Any]]:
     return family
 
 
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """What a family made for one job, to be read when it is `written`."""
+
+    pixels: Any
+    written: Written
+    making: tuple[Optimisation, ...]
+
+
 class Engine:
     """The card's family on `cpu`, `cuda` or `cuda:N`, loaded and warmed up; after this nothing loads.
 
@@ -54,12 +72,12 @@ class Engine:
         self._device = torch.device(device_name)
         if self._device.type == "cuda" and (self._device.index or 0) >= torch.cuda.device_count():
             raise EngineError(f"There is no CUDA device for {device_name!r}: use --device cpu, or mend the driver.")
-        # More than one at a time gains a CPU nothing, and makes each shopper wait for the others.
-        max_jobs = 4 if options.overlap and self._device.type == "cuda" else 1
-        self.policy = BatchPolicy(max_jobs, options.batch_window_s if max_jobs > 1 else 0.0, options.overlap)
+        self.policy = BatchPolicy(1, 0.0, options.overlap)
+        self._options = options
         self._threads = Threads(self._device, overlap=options.overlap)
         self.stats = Stats()
         self._card = card
+        self._profile: Profile | None = None
         folder = None if options.cache_folder is None else options.cache_folder / "reuse"
         self.reuse = Reuse(self._device, options.reuse, folder, self.stats)
         self._family = family_of(card).load(card, self._device, Loading(Helpers.load(card, self._device), self.reuse))
@@ -71,7 +89,8 @@ class Engine:
         logger.info("%s is ready on %s after %.1f s", card.name, self._device, time.monotonic() - started_at)
 
     def _warm_up(self, card: ModelCard) -> None:
-        """Make grey pictures in two steps, so that the first shopper does not wait for what is built lazily.
+        """Make grey pictures in two steps, so that the first shopper does not wait for what is built lazily; and where
+        jobs go in batches, see how large a batch is best.
 
         Families may guide all steps but the last, or compute a garment in the first alone: two show both kinds. What
         is compiled has a graph of its own for each batch size, guided and not.
@@ -79,17 +98,59 @@ class Engine:
         grey = np.full((card.height, card.width, 3), GREY, np.uint8)
         mask = np.full((card.height, card.width), WHITE, np.uint8)
         inputs = TryOnInputs(grey, grey, card.categories[0], seed=0, mask=mask, densepose=grey)
-        largest = self.policy.max_jobs if self._acceleration.is_compiled else 1
         try:
             prepared = self._prepared(inputs)
-            for size in range(1, largest + 1):
-                for guidance in self._acceleration.warm_guidance:
-                    key = BatchKey(card.name, WARM_UP_STEPS, guidance)
-                    canvas = self.denoise([prepared] * size, key, no_progress, never_stopped)[0]
-            assert canvas is not None
-            self.finish(prepared, canvas)
         except GenerationError:
             logger.info("no warm-up: the family wants a real picture")
+            return
+        self.finish(prepared, self._make_grey(prepared, 1)[0])
+        if self.policy.overlap:
+            self._profiles = Profiles(self._options.cache_folder, self._circumstance())
+            self._profile = self._profiles.load() or self._measured(prepared)
+            self._keep(self._profile)
+        largest = self.policy.max_jobs if self._acceleration.is_compiled else 0
+        for size in range(1, largest + 1):
+            for guidance in self._acceleration.warm_guidance:
+                self._make_grey(prepared, size, guidance)
+
+    def _make_grey(self, prepared: Any, num_jobs: int, guidance: float | None = None) -> list[Canvas]:
+        """A batch of pictures that nobody sees."""
+        key = BatchKey(self._card.name, WARM_UP_STEPS, guidance)
+        canvases = self._made([prepared] * num_jobs, key, no_progress, never_stopped)
+        made = [canvas for canvas in canvases if canvas is not None]
+        made[-1].written.wait()
+        return made
+
+    def _measured(self, prepared: Any) -> Profile:
+        profile = measured(lambda size: self._timed(prepared, size), memory_bytes=memory_of(self._device))
+        self._profiles.save(profile)
+        return profile
+
+    def _timed(self, prepared: Any, num_jobs: int) -> Timing:
+        try:
+            if self._acceleration.is_compiled:
+                self._make_grey(prepared, num_jobs)
+            with peak_memory(self._device) as peak:
+                began_at = time.monotonic()
+                self._make_grey(prepared, num_jobs)
+                return Timing(time.monotonic() - began_at, peak())
+        except torch.OutOfMemoryError as error:
+            raise MemoryError from error
+
+    def _keep(self, profile: Profile) -> None:
+        window_s = self._options.batch_window_s if profile.max_jobs > 1 else 0.0
+        self.policy = BatchPolicy(profile.max_jobs, window_s)
+        logger.info("%d generation(s) a batch; seconds of one: %s", profile.max_jobs, dict(profile.seconds))
+
+    def _circumstance(self) -> dict[str, object]:
+        """What decides how large a batch is best."""
+        card, making = self._card, self._making(BatchKey(self._card.name, None, None))
+        return {
+            "card": [card.name, card.revision, card.precision, card.height, card.width],
+            "device": name_of(self._device),
+            "versions": [torch.__version__, torch.version.cuda],
+            "making": [one.name for one in making],
+        }
 
     def prepare(self, inputs: TryOnInputs, key: BatchKey) -> Any:
         """One job's pictures, made ready on the CPU.
@@ -122,15 +183,48 @@ class Engine:
     ) -> list[Canvas | None]:
         """What the device makes of a batch; each canvas is there when `finish` has waited for it.
 
+        Where its memory holds no such batch, it makes halves, and from then on takes no larger ones.
+
         Raises:
             DeviceLostError: the device needs a new process.
         """
+        try:
+            return self._made(prepared, key, on_progress, stopped)
+        except torch.OutOfMemoryError:
+            if len(prepared) == 1:
+                raise
+        half = len(prepared) // 2
+        self._take_at_most(half)
+        share = half / len(prepared)
+        first = self.denoise(prepared[:half], key, lambda done: on_progress(share * done), stopped)
+        second = self.denoise(
+            prepared[half:],
+            key,
+            lambda done: on_progress(share + (1 - share) * done),
+            lambda index: stopped(half + index),
+        )
+        return first + second
+
+    def _take_at_most(self, num_jobs: int) -> None:
+        logger.warning("the device's memory holds no larger batches than %d: it takes no larger ones", num_jobs)
+        if self._profile is not None:
+            self._profile = with_most(self._profile, num_jobs)
+            self._profiles.save(self._profile)
+            self._keep(self._profile)
+
+    def _made(
+        self,
+        prepared: Sequence[Any],
+        key: BatchKey,
+        on_progress: Callable[[float], None],
+        stopped: Callable[[int], bool],
+    ) -> list[Canvas | None]:
         self._threads.lead()
         settings, running, pace = settings_of(key, self._card), set(range(len(prepared))), Pace(self._device)
         with device_errors():
             state = self._family.begin(prepared, settings)
         for step in range(settings.num_inference_steps):
-            with device_errors():
+            with device_errors(), without_synchronisation(self._device, forbidden=self._options.forbid_synchronisation):
                 self._family.step(state)
                 pace.wait_for_the_step_before()
             on_progress((step + 1) / settings.num_inference_steps)
@@ -159,57 +253,3 @@ class Engine:
         settings = settings_of(key, self._card)
         of_family = self._family.optimisations(settings) + fewer_steps(settings, self._card)
         return of_family + self._acceleration.optimisations
-
-
-@contextlib.contextmanager
-def device_errors() -> Iterator[None]:
-    """Inference mode, and the device's errors as ours.
-
-    Raises:
-        DeviceLostError: after this error every call to the device would fail.
-    """
-    try:
-        with torch.inference_mode():
-            yield
-    except torch.OutOfMemoryError:
-        torch.cuda.empty_cache()  # each job is tried alone next
-        raise
-    except torch.AcceleratorError as error:
-        raise DeviceLostError(str(error)) from error
-
-
-class Written:
-    """Whether the device has come as far as it was told until now."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._event: torch.cuda.Event | None = None
-        if device.type == "cuda":
-            self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            self._event.record(torch.cuda.current_stream(device))
-
-    def wait(self) -> None:
-        if self._event is not None:
-            self._event.synchronize()
-
-
-@dataclass(frozen=True, slots=True)
-class Canvas:
-    """What a family made for one job, to be read when it is `written`."""
-
-    pixels: Any
-    written: Written
-    making: tuple[Optimisation, ...]
-
-
-class Pace:
-    """Lets the device be one step behind the loop: never idle, yet progress and cancellation are at most a step off."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        self._before: Written | None = None
-
-    def wait_for_the_step_before(self) -> None:
-        queued = Written(self._device)
-        if self._before is not None:
-            self._before.wait()
-        self._before = queued

@@ -27,12 +27,14 @@ class EngineOptions:
 
     `overlap`: stages run at the same time and jobs in batches; without it one job at a time goes through one stage
     after the other, to compare with. `batch_window_s`: how long a lone job may wait for company.
+    `forbid_synchronisation`: a step that waits for the GPU is an error.
     """
 
     cache_folder: Path | None = None
     reuse: Budgets = field(default_factory=Budgets)
     batch_window_s: float = 0.005
     overlap: bool = True
+    forbid_synchronisation: bool = False
 
     @property
     def compiled_folder(self) -> Path | None:

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import torch
 
 from inference.batching import never_stopped
-from inference.engine import Engine, device_errors, family_of
+from inference.device import device_errors
+from inference.engine import Engine, family_of
 from inference.jobs import BatchKey
 from models.base import Image, Loading, SamplingSettings, TryOnInputs
 from models.card import ModelCard

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -30,6 +32,9 @@ class State:
     num_steps: int = 0
 
 
+WARM = ["begin 1", "step", "step", "decode"]
+
+
 @dataclass
 class Counting(TryOnFamily[TryOnInputs, State, int]):
     """A family whose pictures count the steps that made them."""
@@ -37,6 +42,7 @@ class Counting(TryOnFamily[TryOnInputs, State, int]):
     categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower"})  # the card knows one
     calls: list[str] = field(default_factory=list)
     fails_with: Exception | None = None
+    holds: int = 8  # jobs at once
 
     @classmethod
     def load(cls, card: ModelCard, device: torch.device, loading: Loading) -> Self:
@@ -54,11 +60,14 @@ class Counting(TryOnFamily[TryOnInputs, State, int]):
         return inputs
 
     def begin(self, prepared: Sequence[TryOnInputs], settings: SamplingSettings) -> State:
+        if len(prepared) > self.holds:
+            raise torch.OutOfMemoryError("CUDA out of memory")
         self.calls.append(f"begin {len(prepared)}")
         return State(list(prepared), settings)
 
     def step(self, state: State) -> None:
         assert torch.is_inference_mode_enabled()
+        time.sleep(0.001)  # whatever the size of the batch
         if self.fails_with is not None:
             raise self.fails_with
         self.calls.append("step")
@@ -94,9 +103,16 @@ def engine(family: Counting, card: ModelCard, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Counting, "load", lambda card, device, loading: family)
     monkeypatch.setattr("inference.engine.family_of", lambda card: Counting)
     engine = Engine(card, "cpu", ALONE)
-    assert family.calls == ["begin 1", "step", "step", "decode"], "it is warm"
+    assert family.calls == WARM, "it is warm"
     family.calls.clear()
     return engine
+
+
+@pytest.fixture
+def overlapping(family: Counting, card: ModelCard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
+    monkeypatch.setattr(Counting, "load", lambda card, device, loading: family)
+    monkeypatch.setattr("inference.engine.family_of", lambda card: Counting)
+    return Engine(card, "cpu", EngineOptions(cache_folder=tmp_path))
 
 
 def run(
@@ -176,7 +192,32 @@ def test_an_error_of_the_accelerator_is_a_lost_device_and_no_job_s_fault(engine:
         run(engine, inputs())
 
 
-def test_too_little_memory_is_an_error_of_the_batch(engine: Engine, family: Counting) -> None:
+def test_a_batch_that_memory_does_not_hold_is_made_in_halves_and_the_next_are_no_larger(
+    overlapping: Engine, family: Counting
+) -> None:
+    family.holds = 2
+    assert overlapping.policy.max_jobs > 2
+    levels, progress = run(overlapping, *(inputs(10 * k) for k in range(1, 6)), steps=2)
+    assert levels == [12, 22, 32, 42, 52]
+    assert progress == sorted(progress)
+    assert progress[-1] == 1.0
+    assert overlapping.policy.max_jobs <= 2
+
+
+def test_a_second_start_measures_nothing_and_knows_what_memory_held(
+    overlapping: Engine, family: Counting, card: ModelCard, tmp_path: Path
+) -> None:
+    family.holds = 2
+    run(overlapping, *(inputs() for _ in range(4)))
+    family.calls.clear()
+    again = Engine(card, "cpu", EngineOptions(cache_folder=tmp_path))
+    assert family.calls == WARM
+    assert again.policy == overlapping.policy
+    Engine(dataclasses.replace(card, height=16), "cpu", EngineOptions(cache_folder=tmp_path))
+    assert len(family.calls) > 2 * len(WARM), "another canvas is measured anew"
+
+
+def test_too_little_memory_for_one_is_an_error_of_its_job(engine: Engine, family: Counting) -> None:
     family.fails_with = torch.OutOfMemoryError("CUDA out of memory")
     with pytest.raises(torch.OutOfMemoryError):
         run(engine, inputs())
