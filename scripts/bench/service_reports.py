@@ -71,6 +71,7 @@ def compare(found: Mapping[str, Sequence[Stretch]], card: str, command: str, mac
     ratio = ratio_of(rates["overlap"], rates["serial"])
     p99s = {kind: percentiles_ms(total.pictures_s)["p99"] for kind, total in totals.items()}
     spreads = {kind: spread_of(values) for kind, values in rates.items()}
+    shares = {kind: _shares(stretches) for kind, stretches in found.items()}
     return Report(
         name=f"service-{card}-overlap-serial",
         title=f"Batching and overlap: {card}",
@@ -80,12 +81,14 @@ def compare(found: Mapping[str, Sequence[Stretch]], card: str, command: str, mac
             "card": card,
             "rate_ratio": ratio,
             "p99_ratio": p99s["overlap"] / p99s["serial"],
-            "denoiser_share": totals["overlap"].denoiser_share,
+            "denoiser_share": shares["overlap"],
             "submitted": sum(len(total.outcomes) for total in totals.values()),
             "pictures": sum(total.num_pictures for total in totals.values()),
             "lost": sum(total.num_lost for total in totals.values()),
-            "pictures_per_s": spreads,
-            **{kind: total.told() for kind, total in totals.items()},
+            **{
+                kind: total.told() | {"pictures_per_s": spreads[kind], "denoiser_share": shares[kind]}
+                for kind, total in totals.items()
+            },
         },
         tables=[
             Table(
@@ -96,7 +99,11 @@ def compare(found: Mapping[str, Sequence[Stretch]], card: str, command: str, mac
                     for kind, total in totals.items()
                 ],
             ),
-            Table("In it", ("engine", *ENGINE_COLUMNS), [(kind, *_engine(total)) for kind, total in totals.items()]),
+            Table(
+                "In it",
+                ("engine", *ENGINE_COLUMNS),
+                [(kind, *_engine(total)[:-1], shares[kind]) for kind, total in totals.items()],
+            ),
         ],
         plots=[
             Plot(
@@ -120,6 +127,12 @@ def _row(name: str, stretch: Stretch) -> tuple[object, ...]:
 def _engine(stretch: Stretch) -> tuple[object, ...]:
     queue = percentiles_ms([record.queue_s for record in stretch.records])
     return queue.get("p50"), queue.get("p99"), stretch.jobs_a_batch, stretch.denoiser_share
+
+
+def _shares(stretches: Sequence[Stretch]) -> Spread | None:
+    """The denoiser's, over rounds: between them it has nothing to do."""
+    shares = [stretch.denoiser_share for stretch in stretches if stretch.denoiser_share is not None]
+    return spread_of(shares) if shares else None
 
 
 def _ms(stretch: Stretch, name: str) -> float:
