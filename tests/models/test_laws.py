@@ -16,7 +16,9 @@ import torch
 from kept import reuse
 from safetensors.torch import load_file, save_file
 from verbs import finished
+from waiting import waiting
 
+from inference.device import without_synchronisation
 from inference.engine import family_of
 from inference.reuse import Reuse
 from models.base import Image, Loading, Mask, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
@@ -177,6 +179,33 @@ def test_two_batches_can_be_under_way_at_once(subject: Subject) -> None:
     assert [np.array_equal(finished(family, s)[0], image) for s, image in zip(states, expected, strict=True)] == [
         True
     ] * 2
+
+
+def test_what_makes_the_host_wait_is_found() -> None:
+    numbers = torch.arange(3.0)
+    with waiting() as names:
+        float(numbers[1])
+        numbers[numbers > 1]
+        torch.tensor([1.0])
+    assert {"_local_scalar_dense", "lift_fresh"} <= set(names)
+
+
+def test_no_step_makes_the_host_wait_for_a_gpu(subject: Subject) -> None:
+    state = subject.family.begin([subject.family.prepare(subject.inputs(seed)) for seed in (7, 8)], subject.settings)
+    for _ in range(NUM_STEPS):
+        with waiting() as names:
+            subject.family.step(state)
+        assert names == []
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: there is none that a step could wait for")
+def test_a_gpu_is_never_waited_for_in_a_step(subject: Subject) -> None:
+    gpu = torch.device("cuda", 0)
+    family = family_of(subject.card).load(subject.card, gpu, Loading())
+    state = family.begin([family.prepare(subject.inputs(7))], subject.settings)
+    for _ in range(NUM_STEPS):
+        with without_synchronisation(gpu, forbidden=True):
+            family.step(state)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
