@@ -19,6 +19,8 @@ from api.upload_limit import WINDOW_S, count_upload
 from inference.blobs import BlobStore
 from inference.queue import GenerationQueue
 
+CALLER = "fitting_room.caller"
+
 # Each asks the request itself: the framework would solve a dependency of a dependency again for each that names it.
 
 
@@ -34,9 +36,9 @@ def caller_of(request: Request) -> Caller:
     Raises:
         Unauthorised: no shop vouches for this request.
     """
-    if not hasattr(request.state, "caller"):
-        request.state.caller = services_of(request).doorkeeper.caller(request)
-    found = request.state.caller
+    found = request.scope.get(CALLER)  # not `request.state`, which a server may share between requests
+    if found is None:
+        found = request.scope[CALLER] = services_of(request).doorkeeper.caller(request)
     assert isinstance(found, Caller)
     return found
 

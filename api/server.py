@@ -33,6 +33,7 @@ def run_api(settings: Settings) -> None:
         InvalidSettings: the pictures' store or the products folder cannot be used.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # the format names none of them
     try:
         app = create_app(settings)
     except (StorageError, ProductsError) as error:

@@ -57,7 +57,8 @@ if replay then
 end
 local reserved = '{"limits":' .. (#limits > 0 and cjson.encode(limits) or '[]') .. ',"quota":' .. cjson.encode(quota) .. '}'
 redis.call('HSET', job_key(id), unpack(ARGV, 8))
-redis.call('HSET', job_key(id), 'status', 'queued', 'created_at', iso(now), 'enqueued_at', iso(now), 'submitted_at',
+local moment = iso(now)
+redis.call('HSET', job_key(id), 'status', 'queued', 'created_at', moment, 'enqueued_at', moment, 'submitted_at',
   text(now), 'updated_at', text(now), 'reserved', reserved)
 redis.call('SADD', RQ .. ':queues', list_key(queue))
 join_line(queue, id)
