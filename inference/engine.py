@@ -103,7 +103,8 @@ class Engine:
         except GenerationError:
             logger.info("no warm-up: the family wants a real picture")
             return
-        self.finish(prepared, self._make_grey(prepared, 1)[0])
+        if self._device.type != "cpu" or self._acceleration.optimisations:  # a CPU builds nothing lazily by itself
+            self.finish(prepared, self._make_grey(prepared, 1)[0])
         if self.policy.overlap:
             self._profiles = Profiles(self._options.cache_folder, self._circumstance())
             self._profile = self._profiles.load() or self._measured(prepared)

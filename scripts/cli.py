@@ -1,41 +1,64 @@
-"""`fitting-room`: one command for everything people run. Each command imports what it needs when it runs."""
+"""`fitting-room`: one command for everything people run. Only the one that is named is imported.
+
+A worker's start is told in seconds, and most of what the other commands import it never needs.
+"""
 
 from __future__ import annotations
 
+import importlib
 import sys
+from collections.abc import Sequence
 
 import typer
 
-from api.settings import InvalidSettings
-from inference.batching import EngineError
-from inference.blobs import StorageError
-from inference.redis_server import RedisServerError
-from inference.supervisor import SupervisorError
-from models.catalog import CardError
-from scripts.commands import api, bench, doctor, evaluate, fetch, flops, models, parity, serve, tryon, worker
-from scripts.service import ServiceError
+COMMANDS = ("serve", "api", "worker", "tryon", "evaluate", "models", "fetch", "flops", "parity", "doctor", "bench")
 
-SENTENCES = (InvalidSettings, RedisServerError, StorageError, CardError, EngineError, SupervisorError, ServiceError)
+SENTENCES = {
+    "api.settings": "InvalidSettings",
+    "inference.batching": "EngineError",
+    "inference.blobs": "StorageError",
+    "inference.redis_server": "RedisServerError",
+    "inference.supervisor": "SupervisorError",
+    "models.catalog": "CardError",
+    "scripts.service": "ServiceError",
+}
+"""Errors that a person can mend: where each is defined -> its name."""
 
-app = typer.Typer(
-    name="fitting-room",
-    help="A self-hosted virtual fitting room.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-for command in (serve, api, worker, tryon, evaluate, models, fetch, flops, parity, doctor):
-    app.command(name=command.__name__.rsplit(".", 1)[1])(command.run)
-app.add_typer(bench.app)
+
+def made(arguments: Sequence[str]) -> typer.Typer:
+    """The command line, with the command that is first among `arguments`; with all of them when none is."""
+    app = typer.Typer(
+        name="fitting-room",
+        help="A self-hosted virtual fitting room.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(lambda: None)  # or a single command would lose its name
+    for name in arguments[:1] if set(arguments[:1]) & set(COMMANDS) else COMMANDS:
+        command = importlib.import_module(f"scripts.commands.{name}")
+        if hasattr(command, "app"):
+            app.add_typer(command.app)
+        else:
+            app.command(name=name)(command.run)
+    return app
 
 
 def main() -> None:
     """Run the command line; what a person can mend ends in one sentence, not in a traceback."""
     try:
-        app()
-    except SENTENCES as error:
+        made(sys.argv[1:])()
+    except Exception as error:
+        if not isinstance(error, _sentences()):
+            raise
         print(f"fitting-room: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def _sentences() -> tuple[type[Exception], ...]:
+    """Those whose modules are loaded: no other can have been raised."""
+    loaded = {module: name for module, name in SENTENCES.items() if module in sys.modules}
+    return tuple(getattr(sys.modules[module], name) for module, name in loaded.items())
 
 
 if __name__ == "__main__":

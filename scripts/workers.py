@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from typing import TYPE_CHECKING
 
 from redis import Redis
 
 from api.settings import Settings
 from inference.blobs import BlobStore, purge_personal
 from inference.options import GIB, Budgets, EngineOptions
-from inference.supervisor import Supervisor
-from inference.webhooks import WebhookTarget
 from models.catalog import name_of
 from scripts.options import FITTING_ROOM, card_of, make_data_folder
+
+if TYPE_CHECKING:
+    from inference.supervisor import Supervisor
 
 REDIS_TIMEOUT_S = 5
 
@@ -51,6 +53,9 @@ def _budgets(settings: Settings) -> Budgets:
 
 def supervisor(settings: Settings, argvs: list[list[str]]) -> Supervisor:
     """Over the settings' Redis, store and webhooks; purges what has outlived its term."""
+    from inference.supervisor import Supervisor  # a worker, which starts by the way of this file, has no use for them
+    from inference.webhooks import WebhookTarget
+
     make_data_folder(settings)
     targets = {
         shop.domain: WebhookTarget(shop.webhook_url, shop.webhook_secret)
