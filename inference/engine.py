@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import pkgutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,14 +23,15 @@ from inference.device import (
     without_synchronisation,
 )
 from inference.jobs import BatchKey, ErrorCode, GenerationError
+from inference.loading import loaded, tell_peak
 from inference.options import EngineOptions
 from inference.profiles import Profile, Profiles, Timing, measured, with_most
 from inference.reuse import Reuse
 from inference.stats import Stats
 from inference.terms import check_card, check_offered, fewer_steps, settings_of
 from inference.threads import Threads
-from models.base import Loading, TryOnFamily, TryOnInputs, UnusableInput
-from models.catalog import FAMILIES, ModelCard
+from models.base import Loading, TryOnInputs, UnusableInput
+from models.catalog import ModelCard
 from models.exactness import Optimisation
 from models.preprocess.helpers import Helpers
 
@@ -41,12 +41,6 @@ CODES = {"person": ErrorCode.PHOTO_UNUSABLE, "garment": ErrorCode.GARMENT_UNUSAB
 WORN = {"upper": "on the upper body", "lower": "on the legs", "overall": "on the whole body"}
 
 logger = logging.getLogger(__name__)
-
-
-def family_of(card: ModelCard) -> type[TryOnFamily[Any, Any, Any]]:
-    """The class that the card's family names."""
-    family: type[TryOnFamily[Any, Any, Any]] = pkgutil.resolve_name(FAMILIES[card.family])
-    return family
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +74,14 @@ class Engine:
         self._profile: Profile | None = None
         folder = None if options.cache_folder is None else options.cache_folder / "reuse"
         self.reuse = Reuse(self._device, options.reuse, folder, self.stats)
-        self._family = family_of(card).load(card, self._device, Loading(Helpers.load(card, self._device), self.reuse))
+        self._family = loaded(card, self._device, Loading(Helpers.load(card, self._device), self.reuse))
         self._categories = self._family.categories & set(card.categories)
         self._acceleration = accelerate(self._family, card, self._device, options.compiled_folder)
+        self.reuse.variant = "compiled" if self._acceleration.is_compiled else ""
         check_card(card, self._family.approximations, self._making(BatchKey(card.name, None, None)))
         self._warm_up(card)
         self._acceleration.settle()
+        tell_peak(self._device)
         logger.info("%s is ready on %s after %.1f s", card.name, self._device, time.monotonic() - started_at)
 
     def _warm_up(self, card: ModelCard) -> None:

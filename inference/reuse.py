@@ -46,6 +46,7 @@ class Reuse:
         # Nothing moves from the host to the disk: what may lie there was written when it was whole.
         self._on_host = Tier(budgets.host, lambda entry: None)
         self._shelf = Shelf(folder, budgets.disk) if folder is not None and budgets.disk else None
+        self.variant = ""  # of the networks that compute from now on, where the disk is to tell them apart
         self._lock = threading.RLock()
         self._turns: dict[str, tuple[threading.Lock, list[object]]] = {}
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="reuse")
@@ -74,7 +75,7 @@ class Reuse:
                 if entry is not None and not self._is_old(entry):
                     self.stats.add(f"reuse.{key.kind}.{place}.hits")
                     return self._raised(entry).value
-        value = None if self._shelf is None or not self._may_lie_on_disk(key) else self._shelf.read(key)
+        value = None if self._shelf is None or not self._may_lie_on_disk(key) else self._shelf.read(self._on_disk(key))
         self.stats.add(f"reuse.{key.kind}." + ("misses" if value is None else "disk.hits"))
         if value is not None:
             value = pinned(value) if self._device.type == "cuda" else value
@@ -156,9 +157,12 @@ class Reuse:
         def write() -> None:
             if on_host.written is not None:
                 on_host.written.synchronize()
-            shelf.write(on_host.key, on_host.value)
+            shelf.write(self._on_disk(on_host.key), on_host.value)
 
         self._writer.submit(write)
+
+    def _on_disk(self, key: Key) -> Key:
+        return replace(key, name=key.name + self.variant)
 
     def _may_lie_on_disk(self, key: Key) -> bool:
         """Nobody's picture; and a GPU computes features in less time than a disk takes to give them back."""

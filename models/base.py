@@ -97,6 +97,8 @@ class TryOnFamily(ABC, Generic[PreparedT, StateT, CanvasT]):
     has_one_canvas: ClassVar[bool] = True
     """Whether all pictures are denoised at the card's size, so that a batch's shapes follow from its size alone."""
 
+    placements: ClassVar[frozenset[str]] = frozenset({"device"})
+    """What a card of this family may say of where its weights lie (`models.placement`)."""
     approximations: ClassVar[frozenset[str]] = frozenset()
     """The names of those in `models.exactness.Approximations` that it honours."""
 
@@ -118,6 +120,8 @@ class TryOnFamily(ABC, Generic[PreparedT, StateT, CanvasT]):
     @property
     def networks(self) -> Mapping[str, nn.Module]:
         """What may be compiled, cast and laid out anew in place, each called with tensors alone.
+
+        Not what `models.placement` has placed elsewhere than on the device.
 
         `denoiser` is the one that a step calls; others are `reference`, `vae_encoder`, `vae_decoder`.
         """

@@ -18,6 +18,7 @@ from models.switches import AUTO, Switches
 CARDS_FOLDER = Path(__file__).parent / "cards"
 
 NEEDS = ("mask", "pose", "densepose", "parsing", "category", "prompt")
+PLACEMENTS = ("device", "offload", "balanced")
 PRECISIONS = ("float64", "float32", "bfloat16", "float16")
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 SHA256 = re.compile(r"([0-9a-f]{64})?")
@@ -90,6 +91,7 @@ class ModelCard:
     approximations: Approximations = NONE  # that are on unless a request says otherwise
     acceleration: Switches = AUTO
     strict: bool = False  # refuse whatever is approximate
+    placement: str = "device"  # where weights lie: there, on the host (`offload`), or on several GPUs (`balanced`)
     helpers: tuple[ModelCard, ...] = ()
     optional_helpers: tuple[ModelCard, ...] = ()  # those whose licence is accepted, fetched or not
     left_out_helpers: tuple[ModelCard, ...] = ()  # the other optional ones
@@ -102,6 +104,8 @@ class ModelCard:
             raise ValueError(f"unknown family {self.family!r}; known: {', '.join(sorted({**FAMILIES, **HELPERS}))}")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r}")
+        if self.placement not in PLACEMENTS:
+            raise ValueError(f"placement must be one of {', '.join(PLACEMENTS)}, not {self.placement!r}")
         if unknown := set(self.needs) - set(NEEDS):
             raise ValueError(f"needs knows {', '.join(NEEDS)}, not {', '.join(sorted(unknown))}")
         paths = [file.path for file in self.files]

@@ -14,6 +14,7 @@ import torch
 from diffusers import QwenImageTransformer2DModel
 from torch import Tensor, nn
 
+from models.placement import beside
 from models.qwen_edit.blocks import (
     ATTENTION,
     Heads,
@@ -74,9 +75,6 @@ class Denoiser(nn.Module):
         self.network, self._exact_savings = network, exact_savings
         self._blocks = list(network.transformer_blocks)
         self._still: list[Tensor] | None = None
-        if exact_savings and network.zero_cond_t:
-            like = network.img_in.weight
-            self._still = self._modulations(torch.zeros(1, dtype=like.dtype, device=like.device))
 
     def scene(self, grids: Sequence[Grid], references: Tensor, texts: Sequence[Tensor]) -> Scene:
         """`references`: tokens `[B, R, C]` of all pictures; `texts`: features `[B, T, F]`, one of each branch."""
@@ -88,6 +86,8 @@ class Denoiser(nn.Module):
             with_rotary = [Text(text, own) for text, (_, own) in zip(texts, rotary, strict=True)]
             return Scene(grids, references, with_rotary, rotary[0][0])
         network = self.network
+        if network.zero_cond_t and self._still is None:
+            self._still = self._modulations(torch.zeros(1, dtype=references.dtype, device=references.device))
         rows = [
             Text(network.txt_in(network.txt_norm(text)), torch.view_as_real(own))
             for text, (_, own) in zip(texts, rotary, strict=True)
@@ -131,18 +131,19 @@ class Denoiser(nn.Module):
     ) -> Tensor:
         """The noise's rows `[B, N, D]` after all blocks."""
         rows, words = image.rows, text.rows
-        last = len(self._blocks) - 1
+        first, last = image.first, len(self._blocks) - 1
         for number, (block, modulation, text_modulation) in enumerate(
             zip(self._blocks, modulations, of_text, strict=True)
         ):
+            rows, words, rotary, of_words = beside(block, rows, words, image.rotary, text.rotary)
             num_rows, num_words = (image.num_noise, 0) if number == last else (rows.shape[1], words.shape[1])
             entering = text_modulation.shifted(block.txt_norm1(words), ATTENTION)
-            word_heads = text_heads(block, entering, text.rotary, num_queries=num_words)
+            word_heads = text_heads(block, entering, of_words, num_queries=num_words)
             if number == 0:
-                heads = Heads(image.first.query[:, :num_rows], image.first.key, image.first.value)
+                heads = Heads(first.query[:, :num_rows], first.key, first.value)
             else:
                 entering = modulation.shifted(block.img_norm1(rows), ATTENTION)
-                heads = image_heads(block, entering, image.rotary, num_queries=num_rows)
+                heads = image_heads(block, entering, rotary, num_queries=num_rows)
             found_words, found = attended(block, word_heads, heads)
             if number == last:
                 return image_after(block, rows[:, :num_rows], found, modulation.of_noise)
@@ -155,6 +156,7 @@ class Denoiser(nn.Module):
     ) -> Heads:
         """Of the first block's image stream, which has met no text yet: the same in each branch."""
         block = self._blocks[0]
+        rows, rotary = beside(block, rows, rotary)
         if first is not None:
             entering = modulation.of_noise.shifted(block.img_norm1(rows[:, :num_noise]), ATTENTION)
             return image_heads(block, entering, rotary[:num_noise], num_queries=num_noise).then(first)
@@ -163,8 +165,8 @@ class Denoiser(nn.Module):
 
     def _with_first(self, scene: Scene, modulation: Modulation) -> Scene:
         block = self._blocks[0]
-        entering = modulation.shifted(block.img_norm1(scene.references), ATTENTION)
-        rotary = scene.rotary[scene.num_noise :]
+        references, rotary = beside(block, scene.references, scene.rotary[scene.num_noise :])
+        entering = modulation.shifted(block.img_norm1(references), ATTENTION)
         first = image_heads(block, entering, rotary, num_queries=entering.shape[1])
         return Scene(scene.grids, scene.references, scene.texts, scene.rotary, first)
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
-from models.catalog import ModelCard
+from models.card import PLACEMENTS, ModelCard
 from models.flops import FlopCount
 from models.pixels import to_levels
 from models.preprocess.digest import digest_of
@@ -67,10 +67,11 @@ class QwenEdit(TryOnFamily[Prepared, State, Tensor]):
 
     categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower", "overall"})
     has_one_canvas: ClassVar[bool] = False
+    placements: ClassVar[frozenset[str]] = frozenset(PLACEMENTS)
 
     def __init__(self, networks: Networks, card: ModelCard, memory: Memory) -> None:
         self._networks, self._memory, self._prompts = networks, memory, prompts_of(card)
-        options = Options.of(card)
+        self._is_on_device, options = card.placement == "device", Options.of(card)
         self._negative_prompt, self._areas = options.negative_prompt, options.areas
 
     @classmethod
@@ -85,7 +86,8 @@ class QwenEdit(TryOnFamily[Prepared, State, Tensor]):
 
     @property
     def networks(self) -> Mapping[str, nn.Module]:
-        return {"denoiser": self._networks.denoiser, **self._networks.coder.networks}
+        denoiser = {"denoiser": self._networks.denoiser} if self._is_on_device else {}
+        return {**denoiser, **self._networks.coder.networks}
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
         inputs = checked_inputs(inputs, self._prompts)

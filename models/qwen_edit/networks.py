@@ -14,6 +14,7 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
 
 from models.catalog import CardError, ModelCard
 from models.components import build_component
+from models.placement import home_of, placed
 from models.qwen_edit import schedule
 from models.qwen_edit.coder import Coder
 from models.qwen_edit.denoiser import Denoiser
@@ -50,25 +51,30 @@ class Networks:
             models.weights.WeightsError: a file or key is missing or unexpected.
             CardError: the card asks for something that is not done here.
         """
-        options, dtype = Options.of(card), precision_on(card, device)
+        options, dtype, home = Options.of(card), precision_on(card, device), home_of(card, device)
         for file in card.files:
             if not file.path.endswith(".safetensors"):
                 checked_file(card, file)
+        reader = reader_of(_reader(card, home, dtype), options, device, exact_savings=exact_savings)
+        for part in reader.parts:
+            placed(part, card, device)
+        transformer = build_component(QwenImageTransformer2DModel, card, "transformer/", home, dtype)
+        denoiser = placed(Denoiser(transformer, exact_savings), card, device)
         return cls(
             Qwen2Tokenizer.from_pretrained(card.path("tokenizer"), local_files_only=True),
             Qwen2VLImageProcessorPil.from_pretrained(card.path("processor"), local_files_only=True),
-            reader_of(_reader(card, device, dtype), options, exact_savings=exact_savings),
+            reader,
             Coder(build_component(AutoencoderKLQwenImage, card, "vae/", device, dtype), exact_savings),
-            Denoiser(build_component(QwenImageTransformer2DModel, card, "transformer/", device, dtype), exact_savings),
+            denoiser,
             _scheduler(card, options),
             device,
             dtype,
         )
 
 
-def reader_of(model: Qwen2_5_VLModel, options: Options, *, exact_savings: bool) -> Reader:
+def reader_of(model: Qwen2_5_VLModel, options: Options, device: torch.device, *, exact_savings: bool) -> Reader:
     """As the card's table says."""
-    return Reader(model, grid_positions=options.text_positions == "grid", exact_savings=exact_savings)
+    return Reader(model, device, grid_positions=options.text_positions == "grid", exact_savings=exact_savings)
 
 
 def in_module(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

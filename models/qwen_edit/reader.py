@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import Qwen2Tokenizer
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
 from transformers.vision_utils import get_vision_position_ids, get_vision_window_index
@@ -52,9 +52,17 @@ class Reader:
     several instructions have in common, the chat's beginning and the pictures, is read once.
     """
 
-    def __init__(self, model: Qwen2_5_VLModel, *, grid_positions: bool, exact_savings: bool) -> None:
+    def __init__(
+        self, model: Qwen2_5_VLModel, device: torch.device, *, grid_positions: bool, exact_savings: bool
+    ) -> None:
+        self._device = device
         self._model, self._grid_positions, self._exact_savings = model, grid_positions, exact_savings
         self._image_token = model.config.image_token_id
+
+    @property
+    def parts(self) -> tuple[nn.Module, nn.Module]:
+        """What is called: the tower that sees, and the language model."""
+        return self._model.visual, self._model.language_model
 
     @property
     def width(self) -> int:
@@ -64,16 +72,15 @@ class Reader:
     def seen(self, picture: Picture) -> Tensor:
         """Features of a picture, one of each token: `[n, F]`."""
         visual = self._model.visual
-        like = visual.patch_embed.proj.weight
         grid = torch.tensor([[1, *picture.grid]])
         window, ends = get_vision_window_index(
             grid, visual.spatial_merge_size, window_size=visual.window_size, patch_size=visual.patch_size
         )
         features: Tensor = visual(
-            picture.patches.to(like.device, like.dtype),
+            picture.patches.to(self._device, visual.patch_embed.proj.weight.dtype),
             grid_thw=grid,
-            position_ids=get_vision_position_ids(grid, visual.spatial_merge_size).to(like.device),
-            window_index=window.to(like.device),
+            position_ids=get_vision_position_ids(grid, visual.spatial_merge_size).to(self._device),
+            window_index=window.to(self._device),
             cu_window_seqlens=ends,
         ).pooler_output
         return features
@@ -105,7 +112,7 @@ class Reader:
     ) -> Tensor:
         """`chat`: `[1, L]`, `positions`: `[3, 1, L]`, both on the CPU; `visible`: `[1, 1, L, L]`, what each reads."""
         language = self._model.language_model
-        rows = language.embed_tokens(chat.to(features.device))
+        rows = language.embed_tokens(chat.to(features.device)).to(features.device)
         places = torch.nonzero(chat[0] == self._image_token)[:, 0].to(features.device)
         rows = rows.index_copy(1, places, features[None].to(rows.dtype))
         read: Tensor = language(

@@ -110,7 +110,7 @@ class Loop:
 
 def _reader(card: ModelCard) -> Reader:
     config = Qwen2_5_VLConfig.from_dict(dict(_config(card, "text_encoder", published.TEXT_ENCODER)))
-    return reader_of(Qwen2_5_VLModel(config).eval(), Options.of(card), exact_savings=True)
+    return reader_of(Qwen2_5_VLModel(config).eval(), Options.of(card), torch.device("meta"), exact_savings=True)
 
 
 def _picture(sizes: Sizes, config: dict[str, Any]) -> Picture:

@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 import torch
 
-from inference.engine import Engine, family_of
+from inference.engine import Engine
 from inference.jobs import BatchKey
+from inference.loading import family_of
 from inference.options import EngineOptions
 from models.base import SamplingSettings, TryOnInputs
 from models.card import ModelCard

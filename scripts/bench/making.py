@@ -11,8 +11,9 @@ import torch
 
 from inference.batching import never_stopped
 from inference.device import device_errors
-from inference.engine import Engine, family_of
+from inference.engine import Engine
 from inference.jobs import BatchKey
+from inference.loading import family_of
 from models.base import Image, Loading, SamplingSettings, TryOnInputs
 from models.card import ModelCard
 from models.preprocess.helpers import Helpers

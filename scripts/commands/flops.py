@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def run(card: Annotated[str, typer.Argument(help="A card's name, or a .toml file.")]) -> None:
     """Count the TFLOP of one finished picture at the card's defaults; nothing is fetched or computed."""
-    from inference.engine import family_of
+    from inference.loading import family_of
 
     chosen = read_card(card, settings_with().weights)
     if chosen.is_helper:

@@ -9,6 +9,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from models.catalog import ModelCard, card_names, read_card
+from models.footprint import Footprint, told_of
 from scripts.options import Data, settings_with
 
 WIDTH = 130  # characters of a row: a narrow terminal breaks it, which is better than cutting names short
@@ -22,6 +23,9 @@ def run(data: Data = None) -> None:
     console = Console(highlight=False)
     console.width = max(console.width, WIDTH)
     console.print(_makers([card for card in cards if not card.is_helper]))
+    for card in cards:
+        if told := told_of(card):
+            console.print(f"{card.name}, placement {card.placement}: {told}")
     console.print(_helpers([card for card in cards if card.is_helper]))
     print(json.dumps({"models": [_told(card) for card in cards]}))
 
@@ -85,4 +89,7 @@ def _told(card: ModelCard) -> dict[str, object]:
         "tflop_per_picture": card.tflop_per_picture,
         "num_inference_steps": card.num_inference_steps,
         "fetched": card.is_fetched,
+        "placement": card.placement,
+        "device_bytes": Footprint.of(card).device_bytes,
+        "moved_bytes_a_step": Footprint.of(card).moved_bytes,
     }

@@ -21,8 +21,8 @@ from inference import acceleration
 from inference.acceleration import Acceleration, accelerate
 from inference.artefacts import Artefacts
 from inference.batching import EngineError
-from inference.engine import family_of
 from inference.kernels import Kernel, available, within
+from inference.loading import family_of
 from models.base import Image, Loading, Mask, SamplingSettings, TryOnInputs
 from models.catalog import CardError, ModelCard, read_card
 from models.exactness import Exactness

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from inference.batching import BatchPolicy, DeviceLostError, EngineError, make_one, wait_for_company_s
-from inference.engine import Engine, family_of
+from inference.engine import Engine
 from inference.jobs import BatchKey, ErrorCode, GenerationError
+from inference.loading import family_of
 from inference.options import EngineOptions
 from inference.profiles import Profile, Timing
 from models import catalog

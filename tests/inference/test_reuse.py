@@ -258,3 +258,12 @@ def test_nobody_is_kept_where_persons_are_not_to_be() -> None:
     for value in (1.0, 2.0):
         assert torch.equal(store.remembered(PERSON, lambda value=value: ten(value)), ten(value))
     assert store.kept(PERSON) is None
+
+
+def test_networks_of_another_variant_find_nothing_of_this_one_on_the_disk(tmp_path: Path) -> None:
+    plain, compiled = reuse(0, tmp_path), reuse(0, tmp_path)
+    compiled.variant = "compiled"
+    plain.keep(A, ten(1.0))
+    plain.flush()
+    assert compiled.kept(A) is None
+    assert plain.kept(A) is not None

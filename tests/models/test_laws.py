@@ -19,7 +19,7 @@ from verbs import finished
 from waiting import waiting
 
 from inference.device import without_synchronisation
-from inference.engine import family_of
+from inference.loading import family_of
 from inference.reuse import Reuse
 from models.base import Image, Loading, Mask, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
 from models.catalog import FAMILIES, ModelCard, WeightFile, card_names, read_card

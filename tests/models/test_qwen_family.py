@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from accelerate import cpu_offload
+from accelerate.hooks import AlignDevicesHook, add_hook_to_module
 from diffusers import AutoencoderKLQwenImage, QwenImageTransformer2DModel
 from diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus import calculate_dimensions
 from kept import Watched
@@ -24,6 +26,7 @@ from verbs import finished
 from models.base import Image, Loading, SamplingSettings, TryOnInputs, UnusableInput
 from models.catalog import CardError, ModelCard, read_card
 from models.flops import count
+from models.placement import beside
 from models.qwen_edit import networks, published
 from models.qwen_edit.coder import Coder
 from models.qwen_edit.denoiser import Denoiser
@@ -321,3 +324,46 @@ def test_savings_leave_less_to_do(card: ModelCard) -> None:
     assert found.parts["denoise"] < found.denoise_published
     assert set(found.parts) == {"text", "encode", "denoise", "decode"}
     assert all(found.parts.values())
+
+
+@pytest.mark.parametrize("exact_savings", [True, False])
+@pytest.mark.parametrize("placement", ["offload", "balanced"])
+def test_a_placed_network_runs_by_its_hooks_and_changes_no_bit(
+    card: ModelCard, placement: str, exact_savings: bool
+) -> None:
+    expected, found = (
+        walked(family, family.prepare(inputs_of(picture(3)))).groups[0].noisy
+        for family in (
+            QwenEdit.load(dataclasses.replace(card, placement=where), CPU, Loading(exact_savings=exact_savings))
+            for where in ("device", placement)
+        )
+    )
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize(("placement", "hook"), [("offload", "_diffusers_hook"), ("balanced", "_hf_hook")])
+def test_every_weight_of_a_placed_network_is_under_a_hook(card: ModelCard, placement: str, hook: str) -> None:
+    family = QwenEdit.load(dataclasses.replace(card, placement=placement), CPU, Loading())
+    assert "denoiser" not in family.networks, "hooks cannot be compiled"
+    for network in (family._networks.denoiser, *family._networks.reader.parts):
+        for name, _ in network.named_parameters():
+            owner = network.get_submodule(name.rpartition(".")[0])
+            assert hasattr(owner, hook), name
+
+
+def test_tensors_go_beside_the_block_of_a_spread_network() -> None:
+    block, tensor = torch.nn.Linear(2, 2), torch.zeros(1)
+    assert beside(block, tensor) == (tensor,)
+    add_hook_to_module(block, AlignDevicesHook(execution_device="meta"))
+    assert beside(block, tensor, tensor)[1].is_meta
+
+
+def test_no_weight_is_touched_but_by_its_module(card: ModelCard) -> None:
+    """accelerate's offload leaves nothing on the device between calls: touching a weight would meet none."""
+    family = QwenEdit.load(card, CPU, Loading())
+    expected = walked(family, family.prepare(inputs_of(picture(3)))).groups[0].noisy
+    family = QwenEdit.load(card, CPU, Loading())
+    for network in (family._networks.denoiser, *family._networks.reader.parts):
+        cpu_offload(network, CPU, offload_buffers=True)
+        assert {parameter.device.type for parameter in network.parameters()} == {"meta"}
+    assert torch.equal(walked(family, family.prepare(inputs_of(picture(3)))).groups[0].noisy, expected)

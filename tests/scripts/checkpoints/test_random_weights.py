@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from inference.engine import family_of
+from inference.loading import family_of
 from models.base import Loading
 from models.catalog import CardError, load_card, read_card
 from models.flops import FlopCount
