@@ -16,13 +16,13 @@ from models.placement import check_fits, does_not_fit, link_bytes_s
 logger = logging.getLogger(__name__)
 
 
-def family_of(card: ModelCard) -> type[TryOnFamily[Any, Any]]:
+def family_of(card: ModelCard) -> type[TryOnFamily[Any, Any, Any]]:
     """The class that the card's family names."""
-    family: type[TryOnFamily[Any, Any]] = pkgutil.resolve_name(FAMILIES[card.family])
+    family: type[TryOnFamily[Any, Any, Any]] = pkgutil.resolve_name(FAMILIES[card.family])
     return family
 
 
-def loaded(card: ModelCard, device: torch.device, loading: Loading) -> TryOnFamily[Any, Any]:
+def loaded(card: ModelCard, device: torch.device, loading: Loading) -> TryOnFamily[Any, Any, Any]:
     """The card's family, with its weights where the card says; the cost of that is told.
 
     Raises:
@@ -58,7 +58,7 @@ def tell_peak(device: torch.device) -> None:
         logger.info("%.3g GB of %s were used at most", torch.cuda.max_memory_allocated(device) / GB, device)
 
 
-def _told(card: ModelCard, family: TryOnFamily[Any, Any], rate: float) -> TryOnFamily[Any, Any]:
+def _told(card: ModelCard, family: TryOnFamily[Any, Any, Any], rate: float) -> TryOnFamily[Any, Any, Any]:
     if told := told_of(card, rate):
         logger.info("%s, placement %s: %s", card.name, card.placement, told)
     return family

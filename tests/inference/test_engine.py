@@ -101,7 +101,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> ModelCard:
 @pytest.fixture
 def engine(family: Counting, card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> Engine:
     monkeypatch.setattr(Counting, "load", lambda card, device, loading: family)
-    monkeypatch.setattr("inference.engine.family_of", lambda card: Counting)
+    monkeypatch.setattr("inference.loading.family_of", lambda card: Counting)
     engine = Engine(card, "cpu", ALONE)
     assert family.calls == [], "a CPU builds nothing lazily"
     return engine
