@@ -110,7 +110,7 @@ def engine(family: Counting, card: ModelCard, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture
 def overlapping(family: Counting, card: ModelCard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
     monkeypatch.setattr(Counting, "load", lambda card, device, loading: family)
-    monkeypatch.setattr("inference.engine.family_of", lambda card: Counting)
+    monkeypatch.setattr("inference.loading.family_of", lambda card: Counting)
     monkeypatch.setattr("inference.engine.measured", larger_is_faster)
     return Engine(card, "cpu", EngineOptions(cache_folder=tmp_path))
 
