@@ -6,6 +6,7 @@ Usage: python -m scripts.bench.gpu_parts {proof,start,attention} --card C --devi
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import time
 from collections.abc import Iterator
@@ -21,7 +22,9 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from inference import pictures
+from inference.batching import make_one
 from inference.engine import Engine, family_of
+from inference.jobs import BatchKey
 from inference.options import EngineOptions
 from models.base import Loading, SamplingSettings
 from models.card import ModelCard
@@ -65,39 +68,43 @@ def run(
     else:
         chosen = with_random_weights(read_card(card), size, data / "random-weights")
         chosen = replace(chosen, num_inference_steps=steps or chosen.num_inference_steps)
-        told = start(chosen, device, data / "cache") if part is Part.START else proof(chosen, on, folder)
+        told = start(chosen, device, data / "cache") if part is Part.START else proof(chosen, on, data, folder)
     print(json.dumps(told), flush=True)
 
 
-def proof(card: ModelCard, device: torch.device, folder: Path) -> dict[str, Any]:
-    """A picture with its time and memory, a forward's error in the card's precision, and a loop without waits."""
+def proof(card: ModelCard, device: torch.device, data: Path, folder: Path) -> dict[str, Any]:
+    """A picture with its time and memory, by a loop in which waiting for the GPU is an error; and a forward's error."""
+    told = pictured(card, device, data, folder)
+    gc.collect()
     family = family_of(card).load(card, device, Loading())
     (job,) = people(card, 1, 0, garment_for(card, 0))
-    settings = SamplingSettings(card.num_inference_steps, card.guidance_scale)
+    with torch.inference_mode(), recorded(family.networks["denoiser"]) as calls:
+        family.step(
+            family.begin([family.prepare(job)], SamplingSettings(card.num_inference_steps, card.guidance_scale))
+        )
+    told["precision"] = str(precision_on(card, device)).removeprefix("torch.")
+    return told | {"forward_error": forward_error(card, device, *calls[0])}
+
+
+def pictured(card: ModelCard, device: torch.device, data: Path, folder: Path) -> dict[str, Any]:
+    """The second picture of an engine, which it writes into `folder`."""
+    engine = Engine(card, str(device), EngineOptions(cache_folder=data / "cache", forbid_synchronisation=True))
+    key = BatchKey(card.name, None, None)
+    jobs = people(card, 2, 0, garment_for(card, 0))
+    make_one(engine, jobs[0], key)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    with torch.inference_mode(), recorded(family.networks["denoiser"]) as calls:
-        started = time.perf_counter()
-        prepared = family.prepare(job)
-        state = family.begin([prepared], settings)
-        family.step(state)
-        with never_waiting(device):
-            for _ in range(settings.num_inference_steps - 1):
-                family.step(state)
-        (canvas,) = family.decode(state)
-        synchronize(device)
-        image = family.finish(prepared, canvas)
-        seconds = time.perf_counter() - started
+    started = time.perf_counter()
+    picture = make_one(engine, jobs[1], key)
+    seconds = time.perf_counter() - started
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"picture-{card.name}.png").write_bytes(pictures.encode(image))
+    (folder / f"picture-{card.name}.png").write_bytes(pictures.encode(picture.image))
     return {
         "card": card.name,
-        "first_picture_s": seconds,
+        "picture_s": seconds,
         "peak_gib": torch.cuda.max_memory_allocated(device) / GIB if device.type == "cuda" else None,
-        "precision": str(precision_on(card, device)).removeprefix("torch."),
-        "forward_error": forward_error(card, device, *calls[0]),
-        "loop_without_synchronisation": device.type == "cuda" or None,
-        "steps_checked": settings.num_inference_steps - 1,
+        "loop_without_synchronisation": True if device.type == "cuda" else None,
+        "optimisations": [optimisation.as_dict() for optimisation in picture.optimisations],
     }
 
 
@@ -196,19 +203,6 @@ def tensors_in(value: Any) -> list[Tensor]:
     found: list[Tensor] = []
     mapped(value, found.append)
     return found
-
-
-@contextlib.contextmanager
-def never_waiting(device: torch.device) -> Iterator[None]:
-    """On a GPU, every wait of the host for it is an error."""
-    if device.type != "cuda":
-        yield
-        return
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        yield
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def _sample(folder: str, number: int, visit: int, height: int, width: int) -> Im
     picture = _opened(files[number % len(files)], height, width)
     if number // len(files) % 2:
         picture = picture[:, ::-1].copy()
-    picture[0, 0] = (visit % 256, visit // 256 % 256, 0)
+    picture[0, 0] = (visit % 256, visit // 256 % 256, visit // 256**2 % 256)
     return picture
 
 

@@ -6,12 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from scripts.bench.gpu import CARDS, Suite
+from scripts.bench.gpu_parts import proof
+from scripts.checkpoints import fashn_vton
 
 ROOT = Path(__file__).parents[3]
 SUITE = (sys.executable, "-m", "scripts.bench.gpu", "--device", "cpu", "--size", "small", "--steps", "2")
@@ -43,6 +47,14 @@ def test_every_part_of_a_card_runs(card: str, tmp_path: Path) -> None:
     assert results[f"proof-{card}"]["forward_error"] < 1e-5
     assert (tmp_path / "results" / "suite.html").is_file()
     assert set(suite(tmp_path, "--card", card)["parts"].values()) == {"kept"}
+
+
+def test_a_forward_s_error_is_that_of_its_precision(tmp_path: Path) -> None:
+    card = replace(fashn_vton.small_card(tmp_path), precision="float64")
+    told = proof(card, torch.device("cpu"), tmp_path / "data", tmp_path / "results")
+    assert told["precision"] == "float64"
+    assert 1e-8 < told["forward_error"] < 1e-5
+    assert (tmp_path / "results" / f"picture-{card.name}.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_what_there_is_no_time_for_is_left_to_the_next_call(tmp_path: Path) -> None:
