@@ -165,7 +165,7 @@ class Reuse:
         return replace(key, name=key.name + self.variant)
 
     def _may_lie_on_disk(self, key: Key) -> bool:
-        """Nobody's picture; and a GPU computes features in less time than a disk takes to give them back."""
+        """Nobody's picture; and a large GPU is expected to compute features faster than a checked read."""
         return not key.persons and not (key.kind is Kind.FEATURES and self._device.type == "cuda")
 
     def _is_old(self, entry: Entry) -> bool:
