@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from scripts.bench.live.figures import Stretch
-from scripts.bench.live.service import NUM_SHOPPERS, Service, opened, worker_argv
+from scripts.bench.live.service import Service, opened, worker_argv
 from scripts.bench.live.shopper import Storefront
 from scripts.bench.live.stack import Stack
 from scripts.bench.report import progress
 from scripts.bench.service_load import READY_WITHIN_S, shown_as
 
 KINDS = ("overlap", "serial")
+NUM_WARM = 4  # visits
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ async def _measure(plan: Plan, folder: Path) -> Rounds:
         shown = stack.enter_context(progress())
         services = {kind: await _opened(kind, plan, folder / kind, stack) for kind in KINDS}
         for kind, service in services.items():
-            await service.full(NUM_SHOPPERS, shown_as(shown, f"warm up {kind}", NUM_SHOPPERS))
+            await service.full(NUM_WARM, shown_as(shown, f"warm up {kind}", NUM_WARM))
         told = {kind: shown_as(shown, kind, plan.rounds * plan.num_visits) for kind in KINDS}
         for number in range(plan.rounds):
             for kind in KINDS if number % 2 == 0 else reversed(KINDS):
