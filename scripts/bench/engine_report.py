@@ -134,7 +134,7 @@ def _plots(plan: Plan, measured: Measured, figures: dict[str, Any]) -> list[Plot
 
 
 def _bar(label: str, spread: Spread) -> Bar:
-    return Bar(label, spread.median, spread.low, spread.high)
+    return Bar(label, spread.median, spread.low, spread.high, series=int(label == PUBLISHED))
 
 
 def _throughput(figures: dict[str, Any]) -> Plot:

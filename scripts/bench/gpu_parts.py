@@ -23,8 +23,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from inference import pictures
 from inference.batching import make_one
-from inference.engine import Engine, family_of
+from inference.engine import Engine
 from inference.jobs import BatchKey
+from inference.loading import family_of
 from inference.options import EngineOptions
 from models.base import Loading, SamplingSettings
 from models.card import ModelCard

@@ -54,10 +54,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
+    """`series`: whose colour it has."""
+
     label: str
     value: float
     low: float | None = None
     high: float | None = None
+    series: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,6 @@ def drawn(plot: Plot, salt: str) -> str:
         figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
         axes = figure.add_subplot()
         _draw_bars(axes, plot) if plot.bars else _draw_lines(axes, plot)
-        for number, (label, height) in enumerate(plot.levels.items()):
-            axes.axhline(height, color=SERIES[-1 - number], linestyle="--", linewidth=1.2, label=label)
         axes.set_xlabel(plot.x_label)
         axes.set_ylabel(plot.y_label)
         if len(plot.lines) > 1 or plot.levels:
@@ -103,6 +104,8 @@ def _draw_lines(axes: Any, plot: Plot) -> None:
         axes.plot(line.x, line.y, line.style, color=colour, label=line.label)
         if line.low:
             axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.18, linewidth=0)
+    for number, (label, height) in enumerate(plot.levels.items()):
+        axes.axhline(height, color=SERIES[-1 - number], linestyle="--", linewidth=1.2, label=label)
     _scale(axes, "x", plot.x_scale, [value for line in plot.lines for value in line.x])
     _scale(axes, "y", plot.y_scale, [])
     if plot.y_scale == "linear":
@@ -111,11 +114,13 @@ def _draw_lines(axes: Any, plot: Plot) -> None:
 
 def _draw_bars(axes: Any, plot: Plot) -> None:
     places = range(len(plot.bars))
-    axes.barh(places, [bar.value for bar in plot.bars], color=[SERIES[k % len(SERIES)] for k in places], height=0.6)
+    axes.barh(places, [bar.value for bar in plot.bars], color=[SERIES[bar.series] for bar in plot.bars], height=0.6)
     for place, bar in zip(places, plot.bars, strict=True):
         if bar.low is not None and bar.high is not None:
             axes.hlines(place, bar.low, bar.high, color=INK, linewidth=1.5)
-        axes.annotate(f" {bar.value:.3g}", (bar.high or bar.value, place), va="center")
+        axes.annotate(
+            f"{bar.value:.3g}", (bar.high or bar.value, place), (5, 0), textcoords="offset points", va="center"
+        )
     axes.set_yticks(list(places), [bar.label for bar in plot.bars])
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")

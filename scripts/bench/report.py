@@ -71,7 +71,7 @@ class Report:
 
         environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
         plots = [(plot, drawn(plot, f"p{number}")) for number, plot in enumerate(self.plots)]
-        tables = [(table, [[cell(value) for value in row] for row in table.rows]) for table in self.tables]
+        tables = [(table, [list(map(_cells, row)) for row in table.rows]) for table in self.tables]
         return environment.from_string(TEMPLATE.read_text()).render(report=self, tables=tables, plots=plots)
 
 
@@ -106,6 +106,11 @@ def cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     return "" if value is None else str(value)
+
+
+def _cells(value: object) -> tuple[str, str]:
+    """As a page shows it: what it is, and below that its interval."""
+    return (f"{value.median:.3g}", value.interval) if isinstance(value, Spread) else (cell(value), "")
 
 
 def _rich(table: Table) -> RichTable:

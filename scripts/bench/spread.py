@@ -23,7 +23,11 @@ class Spread:
     num: int
 
     def __str__(self) -> str:
-        return f"{self.median:.3g} ({self.low:.3g} to {self.high:.3g})"
+        return f"{self.median:.3g} ({self.interval})"
+
+    @property
+    def interval(self) -> str:
+        return f"{self.low:.3g} to {self.high:.3g}"
 
     def times(self, factor: float) -> Spread:
         """In another unit; `factor` > 0."""
