@@ -99,11 +99,13 @@ class Engine:
         except GenerationError:
             logger.info("no warm-up: the family wants a real picture")
             return
-        if self._device.type != "cpu" or self._acceleration.optimisations:  # a CPU builds nothing lazily by itself
-            self.finish(prepared, self._make_grey(prepared, 1)[0])
         if self.policy.overlap:
             self._profiles = Profiles(self._options.cache_folder, self._circumstance())
-            self._profile = self._profiles.load() or self._measured(prepared)
+            self._profile = self._profiles.load()
+        if self._profile is None or self._device.type != "cpu" or self._acceleration.optimisations:
+            self.finish(prepared, self._make_grey(prepared, 1)[0])  # a CPU that was seen to work builds nothing lazily
+        if self.policy.overlap:
+            self._profile = self._profile or self._measured(prepared)
             self._keep(self._profile)
         largest = self.policy.max_jobs if self._acceleration.is_compiled else 0
         for size in range(1, largest + 1):

@@ -103,7 +103,8 @@ def engine(family: Counting, card: ModelCard, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Counting, "load", lambda card, device, loading: family)
     monkeypatch.setattr("inference.loading.family_of", lambda card: Counting)
     engine = Engine(card, "cpu", ALONE)
-    assert family.calls == [], "a CPU builds nothing lazily"
+    assert family.calls == WARM, "it is warm"
+    family.calls.clear()
     return engine
 
 
@@ -216,10 +217,10 @@ def test_a_second_start_measures_nothing_and_knows_what_memory_held(
     run(overlapping, *(inputs() for _ in range(4)))
     family.calls.clear()
     again = Engine(card, "cpu", EngineOptions(cache_folder=tmp_path))
-    assert family.calls == WARM
+    assert family.calls == []
     assert again.policy == overlapping.policy
     Engine(dataclasses.replace(card, height=16), "cpu", EngineOptions(cache_folder=tmp_path))
-    assert len(family.calls) > 2 * len(WARM), "another canvas is measured anew"
+    assert len(family.calls) > len(WARM), "another canvas is measured anew"
 
 
 def test_too_little_memory_for_one_is_an_error_of_its_job(engine: Engine, family: Counting) -> None:
