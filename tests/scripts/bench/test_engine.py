@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from models.catalog import read_card
 from scripts.bench.limits import limits_of
 from scripts.bench.subjects import difference, garment_for, people
-from scripts.cli import app
+from scripts.cli import made
 
 WORDS = ("--card", "fashn-vton-1.5", "--random-weights", "small", "--against", "published", "--device", "cpu")
 QUICK = ("--people", "2", "--batch", "1,2", "--steps", "1", "--rounds", "1")
@@ -32,7 +32,9 @@ def one_core() -> Iterator[None]:
 @pytest.mark.usefixtures("one_core")
 def test_a_run_against_the_published_way_tells_ratios_of_the_same_pictures(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    run = CliRunner().invoke(app, ["bench", "engine", *WORDS, *QUICK, "--data", str(tmp_path), "--page", str(page)])
+    run = CliRunner().invoke(
+        made(["bench"]), ["bench", "engine", *WORDS, *QUICK, "--data", str(tmp_path), "--page", str(page)]
+    )
     assert run.exit_code == 0, run.output
     told = json.loads(run.stdout.splitlines()[-1])
     assert told["same_pictures"] is True
@@ -51,7 +53,9 @@ def test_a_run_against_the_published_way_tells_ratios_of_the_same_pictures(tmp_p
 
 @pytest.mark.parametrize("sizes", ["0", "1,two", ""])
 def test_sizes_of_batches_that_are_none_are_refused_in_a_sentence(sizes: str) -> None:
-    run = CliRunner().invoke(app, ["bench", "engine", "--card", "paperdoll", "--device", "cpu", "--batch", sizes])
+    run = CliRunner().invoke(
+        made(["bench"]), ["bench", "engine", "--card", "paperdoll", "--device", "cpu", "--batch", sizes]
+    )
     assert run.exit_code == 2
     assert "--batch takes numbers" in run.output.replace("\n", " ")
 
