@@ -45,7 +45,7 @@ local function company(queue)
       local fits, overtaken = batch == (job[2] or ''), tonumber(job[6]) or 0
       found[#found + 1] = { id = id, request = job[3] or '', timeout = tonumber(job[4]) or 600, fits = fits,
         garment = job[5], is_due = overtaken >= MOST_OVERTAKEN }
-      if not fits and overtaken >= MOST_OVERTAKEN then break end
+      if num_executions == 1 or not fits and overtaken >= MOST_OVERTAKEN then break end -- alone, the head is enough
     end
   end
   return found
