@@ -56,8 +56,8 @@ def paint(finding: Finding, person: Tensor, flat: Tensor) -> Tensor:
     body = BodyCoordinates.of(finding.person_keypoints, grid)
     flat_body = BodyCoordinates.of(finding.flat_keypoints, grid[:1, :1])
     layers = finding.sources.at(person, flat, body, flat_body, window)
-    parts = (_enlarged(_smoothed(finding.logits), height, width)[(..., *window)] * steeper).softmax(1)
-    brightness = _enlarged(finding.brightness, height, width)[(..., *window)]
+    parts = (_enlarged_in(window, _smoothed(finding.logits), height, width) * steeper).softmax(1)
+    brightness = _enlarged_in(window, finding.brightness, height, width)
     painted = person.clone()
     painted[(..., *window)] = compose(layers, parts, brightness, mask[(..., *window)], person[(..., *window)])
     return painted
@@ -81,6 +81,17 @@ def _smoothed(field: Tensor) -> Tensor:
     bell = field.new_tensor([0.25, 0.5, 0.25])
     padded = functional.pad(field.flatten(0, 1)[:, None], (1, 1, 1, 1), mode="replicate")
     return functional.conv2d(padded, torch.outer(bell, bell)[None, None]).view_as(field)
+
+
+def _enlarged_in(window: Window, field: Tensor, height: int, width: int) -> Tensor:
+    """`_enlarged` in the window alone: bicubic weights of rows and of columns are a matrix each."""
+    rows, columns = (
+        functional.interpolate(torch.eye(old, device=field.device)[None, None], size=(new, old), mode="bicubic")[
+            0, 0, part
+        ]
+        for part, old, new in zip(window, field.shape[-2:], (height, width), strict=True)
+    )
+    return rows @ field @ columns.T
 
 
 def _enlarged(field: Tensor, height: int, width: int) -> Tensor:
