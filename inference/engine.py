@@ -28,7 +28,7 @@ from inference.options import EngineOptions
 from inference.profiles import Profile, Profiles, Timing, measured, with_most
 from inference.reuse import Reuse
 from inference.stats import Stats
-from inference.terms import check_card, check_offered, fewer_steps, settings_of
+from inference.terms import check_card, check_offered, fewer_steps, settings_of, together
 from inference.threads import Threads
 from models.base import Loading, TryOnInputs, UnusableInput
 from models.catalog import ModelCard
@@ -232,7 +232,7 @@ class Engine:
                 return [None] * len(prepared)
         with device_errors():
             canvases, written = self._family.decode(state), Written(self._device)
-        making = self._making(key)
+        making = self._making(key) + together(len(prepared))
         return [Canvas(canvas, written, making) if index in running else None for index, canvas in enumerate(canvases)]
 
     def finish(self, prepared: Any, canvas: Canvas) -> Picture:

@@ -37,6 +37,11 @@ def fewer_steps(settings: SamplingSettings, card: ModelCard) -> tuple[Optimisati
     return (Optimisation(f"{steps} steps instead of {usual}", Exactness.APPROXIMATE),) if steps < usual else ()
 
 
+def together(num_jobs: int) -> tuple[Optimisation, ...]:
+    """Its name in the result, when a picture is made with others: the order of sums depends on how many there are."""
+    return (Optimisation(f"batch of {num_jobs}", Exactness.NEAR),) if num_jobs > 1 else ()
+
+
 def check_offered(batch: BatchKey, card: ModelCard, honoured: Iterable[str], making: Iterable[Optimisation]) -> None:
     """That the batch can be made as it wants to be. `honoured`: the family's; `making`: what would make it cheaper.
 

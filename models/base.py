@@ -71,6 +71,12 @@ class SamplingSettings:
     guidance_scale: float
     approximations: Approximations = NONE
 
+    @classmethod
+    def of(cls, card: ModelCard, asked: Approximations = NONE) -> Self:
+        """The card's, but for what is `asked`."""
+        chosen = asked.over(card.approximations)
+        return cls(chosen.num_inference_steps or card.num_inference_steps, card.guidance_scale, chosen)
+
 
 @dataclass(frozen=True, slots=True)
 class Loading:
@@ -99,8 +105,8 @@ class TryOnFamily(ABC, Generic[PreparedT, StateT, CanvasT]):
 
     placements: ClassVar[frozenset[str]] = frozenset({"device"})
     """What a card of this family may say of where its weights lie (`models.placement`)."""
-    approximations: ClassVar[frozenset[str]] = frozenset()
-    """The names of those in `models.exactness.Approximations` that it honours."""
+    approximations: frozenset[str] = frozenset()
+    """The names of those in `models.exactness.Approximations` that it honours; a checkpoint may honour fewer."""
 
     @classmethod
     @abstractmethod

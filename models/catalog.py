@@ -13,10 +13,11 @@ from models.card import CARDS_FOLDER, Lora, ModelCard, WeightFile
 from models.exactness import Approximations
 from models.fields import filled
 from models.licence import Licence
-from models.registry import FAMILIES, HELPERS
+from models.registry import APPROXIMATIONS, FAMILIES, HELPERS
 from models.switches import Switches
 
 __all__ = [
+    "APPROXIMATIONS",
     "CARDS_FOLDER",
     "FAMILIES",
     "HELPERS",

@@ -39,6 +39,11 @@ class Optimisation:
         return cls(told["name"], Exactness(told["exactness"]), told.get("error"))
 
 
+def exactly(*names: str) -> tuple[Optimisation, ...]:
+    """Optimisations that change nothing."""
+    return tuple(Optimisation(name, Exactness.EXACT) for name in names)
+
+
 @dataclass(frozen=True, slots=True)
 class Approximations:
     """By which other function a picture may be made. What is None is left to the model card, and is off there.

@@ -11,6 +11,15 @@ FAMILIES = {
 }
 """Family name -> import string of its `models.base.TryOnFamily`."""
 
+APPROXIMATIONS = {
+    "paperdoll": frozenset({"num_inference_steps"}),
+    "fashn_vton": frozenset({"num_inference_steps", "guidance_interval", "garment_reuse_steps"}),
+    "flux2_klein": frozenset({"num_inference_steps", "guidance_interval"}),
+    "qwen_edit": frozenset({"num_inference_steps", "guidance_interval"}),
+    "sd_inpaint": frozenset({"num_inference_steps", "guidance_interval", "garment_reuse_steps"}),
+}
+"""Family name -> which of `models.exactness.Approximations` it honours."""
+
 HELPERS = {
     "dwpose": "models.preprocess.dwpose:DWPose",
     "segformer": "models.preprocess.segformer:SegFormer",

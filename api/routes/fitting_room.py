@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from redis.exceptions import RedisError
 
 from api.admission import admission, blocked
+from api.approximations import approximations_of
 from api.blocked import CREATED, Blocked, blocked_replies
 from api.contract import BlockCode, CreditsReply, TryOn, TryOnReply
 from api.dependencies import ServicesDep, ShopDep, Visit, VisitDep
@@ -33,7 +34,6 @@ from api.small_body import SmallBody
 from inference.blobs import PHOTOS, check_key
 from inference.jobs import GenerationRequest, Refusal, new_generation_id
 from models.catalog import name_of
-from models.exactness import NONE
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/public", tags=["Fitting room"], route_class=SmallBody)
@@ -119,7 +119,7 @@ async def _request(visit: Visit, wanted: TryOn) -> GenerationRequest:
         densepose_key=wanted.densepose_image_id,
         garment_is_worn=garment.is_worn,
         webhook=shop.webhook_url is not None,
-        approximations=wanted.approximations.chosen if wanted.approximations else NONE,
+        approximations=approximations_of(wanted, shared.settings.card),
         strict=wanted.strict,
     )
 

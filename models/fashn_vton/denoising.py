@@ -8,8 +8,10 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor
 
+from models.fashn_vton.blocks import KeysValues
 from models.fashn_vton.network import TryOnNetwork, unpatched
 from models.fashn_vton.rotation import rotations
+from models.plan import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Conditions:
 class Predictor(Protocol):
     """The velocities of a batch at a step: conditional, and unconditional, if it was computed."""
 
-    def __call__(self, noisy: Tensor, step: int, *, is_guided: bool) -> tuple[Tensor, Tensor | None]: ...
+    def __call__(self, noisy: Tensor, number: int, step: Step) -> tuple[Tensor, Tensor | None]: ...
 
 
 class Canvas:
@@ -58,7 +60,7 @@ class Canvas:
 
 
 class AsPublished:
-    """Everything in every step, and both branches in all of them."""
+    """Everything in every step, and both branches in all of them; nothing is reused."""
 
     def __init__(self, network: TryOnNetwork, conditions: Conditions, times: Tensor, guidance_scale: float) -> None:
         """`times`: `[steps, B]`."""
@@ -66,8 +68,8 @@ class AsPublished:
         self._canvas = Canvas(network, conditions.person_image)
         self._times, self._scale = times.repeat(1, 2), guidance_scale
 
-    def __call__(self, noisy: Tensor, step: int, *, is_guided: bool) -> tuple[Tensor, Tensor | None]:
-        network, both, times = self._network, self._both, self._times[step]
+    def __call__(self, noisy: Tensor, number: int, step: Step) -> tuple[Tensor, Tensor | None]:
+        network, both, times = self._network, self._both, self._times[number]
         person = network.x_embedder(torch.cat([noisy.repeat(2, 1, 1, 1), both.person], dim=1))
         garment = network.garment_embedder(both.garment)
         modulations = network.modulations(times, both.category, torch.full_like(times, self._scale))
@@ -97,16 +99,30 @@ class WithSavings:
         flat = times.flatten()
         modulations = network.modulations(flat, categories.repeat(len(times)), torch.full_like(flat, guidance_scale))
         self._modulations = torch.unflatten(modulations, 0, times.shape)
+        self._kept: list[KeysValues] = []
 
-    def __call__(self, noisy: Tensor, step: int, *, is_guided: bool) -> tuple[Tensor, Tensor | None]:
+    def __call__(self, noisy: Tensor, number: int, step: Step) -> tuple[Tensor, Tensor | None]:
         moving = self._network.x_embedder.share(noisy, 0)
         person, garments = moving + self._person, [self._garment]
-        if is_guided:
+        if step.is_guided:
             person = torch.cat([person, moving + self._nobody])
             garments.append(self._no_garment)
-        patches = self._network(person, garments, self._modulations[step, : len(person)], self._canvas.table)
+        patches = self._patches(person, garments, self._modulations[number, : len(person)], step)
         conditional, *unconditional = torch.split(self._canvas.pictures(patches), len(noisy))
-        return conditional, unconditional[0] if is_guided else None
+        return conditional, unconditional[0] if step.is_guided else None
+
+    def _patches(self, person: Tensor, garments: list[Tensor], modulations: Tensor, step: Step) -> Tensor:
+        network, table = self._network, self._canvas.table
+        if not step.is_fresh:
+            kept = [(keys[: len(person)], values[: len(person)]) for keys, values in self._kept]
+            return network.again(person, kept, modulations, table)
+        self._kept = []  # makes room
+        patches: Tensor
+        if step.is_kept:
+            patches, self._kept = network.keeping(person, garments, modulations, table)
+        else:
+            patches = network(person, garments, modulations, table)
+        return patches
 
 
 def predictor(

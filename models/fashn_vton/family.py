@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.catalog import CardError, ModelCard
+from models.exactness import Optimisation, exactly
 from models.fashn_vton.config import NetworkConfig
 from models.fashn_vton.denoising import Conditions
 from models.fashn_vton.flops import counted
@@ -24,6 +25,7 @@ from models.flops import FlopCount
 from models.preprocess.compositing import restore
 from models.preprocess.helpers import Helpers
 from models.preprocess.inputs import checked_inputs
+from models.registry import APPROXIMATIONS
 from models.reuse import Memory
 from models.sampling import job_noise
 from models.transfer import to_host
@@ -33,6 +35,14 @@ CLASSES = {"upper": 1, "lower": 2, "overall": 3}
 """Category -> the network's; 0 is none of them."""
 
 NUM_UNGUIDED = 1  # last steps, as published
+
+SAVED = exactly(
+    "no null branch in steps without guidance",
+    "no garment outputs in the last block",
+    "one token for no garment",
+    "person and garment embedded once a picture",
+    "modulations of all steps computed before the first",
+)
 
 
 @dataclass(slots=True)
@@ -47,6 +57,7 @@ class FashnVton(TryOnFamily[Prepared, State, Tensor]):
     """Try-on in pixel space, without a parser. Its guidance scales 0 and 1 are both no guidance."""
 
     categories: ClassVar[frozenset[str]] = frozenset(CLASSES)
+    approximations = APPROXIMATIONS["fashn_vton"]
 
     def __init__(
         self,
@@ -77,8 +88,7 @@ class FashnVton(TryOnFamily[Prepared, State, Tensor]):
     @classmethod
     def count_flops(cls, card: ModelCard) -> FlopCount:
         config = network_config(card)
-        settings = SamplingSettings(card.num_inference_steps, card.guidance_scale)
-        return counted(config, card.height, card.width, sampling_of(settings, config))
+        return counted(config, card.height, card.width, sampling_of(SamplingSettings.of(card), config))
 
     @property
     def networks(self) -> Mapping[str, nn.Module]:
@@ -89,6 +99,9 @@ class FashnVton(TryOnFamily[Prepared, State, Tensor]):
 
     def warnings(self, prepared: Prepared) -> tuple[str, ...]:
         return prepared.warnings
+
+    def optimisations(self, settings: SamplingSettings) -> tuple[Optimisation, ...]:
+        return (SAVED if self._exact_savings else ()) + sampling_of(settings, self._network.config).approximated
 
     @torch.inference_mode()
     def begin(self, prepared: Sequence[Prepared], settings: SamplingSettings) -> State:
@@ -143,4 +156,5 @@ def sampling_of(settings: SamplingSettings, config: NetworkConfig) -> Sampling:
     """As published. A guidance scale of 0 is none; a network that was distilled from guidance has it built in."""
     num_steps = settings.num_inference_steps
     num_unguided = num_steps if config.guidance_embed else NUM_UNGUIDED
-    return Sampling(num_steps, settings.guidance_scale or 1.0, skip_guidance_last_steps=num_unguided)
+    scale = settings.guidance_scale or 1.0
+    return Sampling(num_steps, scale, skip_guidance_last_steps=num_unguided, approximations=settings.approximations)

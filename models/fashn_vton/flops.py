@@ -10,6 +10,7 @@ from models.fashn_vton.network import TryOnNetwork
 from models.fashn_vton.sampling import Sampling
 from models.fashn_vton.walk import Walk
 from models.flops import FlopCount, count
+from models.plan import Step
 
 SAVINGS = (
     "The null branch is left out of the steps without guidance: the last, and all of them at a scale of 1 or 0.",
@@ -40,17 +41,11 @@ def _denoise(config: NetworkConfig, height: int, width: int, settings: Sampling,
     def start() -> Walk:
         return Walk.starting(network, conditions, picture, settings, exact_savings=exact_savings)
 
-    def step(number: int) -> float:
-        with torch.inference_mode():
-            walk = start()
-        walk.num_steps_done = number
-        return count(walk.step)
-
-    num_steps = settings.num_inference_steps
-    num_guided = sum(map(settings.is_guided, range(num_steps)))
-    total = count(start)
-    if num_guided:
-        total += num_guided * step(0)
-    if num_guided < num_steps:
-        total += (num_steps - num_guided) * step(num_steps - 1)
-    return total
+    with torch.inference_mode():
+        walk = start()
+    counted: dict[Step, float] = {}
+    for number, step in enumerate(walk.plan):
+        if step not in counted:
+            walk.num_steps_done = number
+            counted[step] = count(walk.step)
+    return count(start) + sum(counted[step] for step in walk.plan)

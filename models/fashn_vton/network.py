@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from models.fashn_vton.blocks import DoubleBlock, SingleBlock, joined
+from models.fashn_vton.blocks import DoubleBlock, KeysValues, SingleBlock, joined
 from models.fashn_vton.config import NetworkConfig
 from models.fashn_vton.layers import Embedder, PatchEmbedding, modulated
 
@@ -86,19 +86,55 @@ class TryOnNetwork(nn.Module):
         `[N, rows, hidden]`; `table`: of `rotations`. `whole_last_block`: compute the garment's outputs of the last
         block, too, which nothing reads.
         """
+        return self._walked(person, garments, modulations, table, None, whole_last_block=whole_last_block)
+
+    def keeping(
+        self, person: Tensor, garments: Sequence[Tensor], modulations: Tensor, table: Tensor
+    ) -> tuple[Tensor, list[KeysValues]]:
+        """`forward`, and the garment's keys and values in each block that has any, for `again`."""
+        kept: list[KeysValues] = []
+        return self._walked(person, garments, modulations, table, kept), kept
+
+    def again(self, person: Tensor, kept: Sequence[KeysValues], modulations: Tensor, table: Tensor) -> Tensor:
+        """`forward` of the person's tokens alone, beside keys and values that were kept at another time."""
+        of_mixers, of_doubles, of_singles, of_final = self._by_kind(modulations)
+        person = self._mixed(person, of_mixers, table)
+        mods = [*_by_block(of_doubles, DoubleBlock.num_rows), *_by_block(of_singles, SingleBlock.num_rows)]
+        blocks: list[DoubleBlock | SingleBlock] = [*self._doubles, *self._singles]
+        for block, mod, of_garment in zip(blocks, mods, kept, strict=True):
+            person = block.again(person, of_garment, mod, table)
+        patches: Tensor = self.final_layer(person, of_final)
+        return patches
+
+    def _walked(
+        self,
+        person: Tensor,
+        garments: Sequence[Tensor],
+        modulations: Tensor,
+        table: Tensor,
+        kept: list[KeysValues] | None,
+        *,
+        whole_last_block: bool = False,
+    ) -> Tensor:
         length = person.shape[1]
         of_mixers, of_doubles, of_singles, of_final = self._by_kind(modulations)
-        for mixer, mod in zip(self._mixers, _by_block(of_mixers, SingleBlock.num_rows), strict=True):
-            person = mixer(person, mod, table[:, :length])
+        person = self._mixed(person, of_mixers, table)
         for double, mod in zip(self._doubles, _by_block(of_doubles, DoubleBlock.num_rows), strict=True):
-            person, garment = double(person, garments, mod, table)
+            person, garment, of_garment = double(person, garments, mod, table)
             garments = (garment,)
+            _keep(kept, of_garment, length)
         tokens = torch.cat([joined([rows.expand(-1, length, -1) for rows in garments]), person], dim=1)
         for depth, mod in enumerate(_by_block(of_singles, SingleBlock.num_rows), start=1):
             is_pruned = depth == len(self._singles) and not whole_last_block
-            tokens = self._singles[depth - 1](tokens, mod, table, length if is_pruned else None)
+            tokens, of_all = self._singles[depth - 1](tokens, mod, table, length if is_pruned else None)
+            _keep(kept, of_all, length)
         patches: Tensor = self.final_layer(tokens[:, -length:], of_final)
         return patches
+
+    def _mixed(self, person: Tensor, of_mixers: Tensor, table: Tensor) -> Tensor:
+        for mixer, mod in zip(self._mixers, _by_block(of_mixers, SingleBlock.num_rows), strict=True):
+            person, _ = mixer(person, mod, table[:, : person.shape[1]])
+        return person
 
     def _by_kind(self, modulations: Tensor) -> tuple[Tensor, ...]:
         """Of the mixers, the double blocks, the single blocks and the final layer."""
@@ -121,6 +157,12 @@ class TryOnNetwork(nn.Module):
 
 def _by_block(modulations: Tensor, num_rows: int) -> list[Tensor]:
     return list(torch.split(modulations, num_rows, dim=1)) if modulations.shape[1] else []
+
+
+def _keep(kept: list[KeysValues] | None, of_block: KeysValues, length: int) -> None:
+    """Those of the first `length` tokens, the garment's, without the memory of the others."""
+    if kept is not None:
+        kept.append((of_block[0][:, :, :length].contiguous(), of_block[1][:, :, :length].contiguous()))
 
 
 def unpatched(patches: Tensor, grid: tuple[int, int], patch_size: int) -> Tensor:

@@ -16,6 +16,7 @@ from models.fashn_vton.network import TryOnNetwork
 from models.fashn_vton.rotation import wide
 from models.fashn_vton.sampling import Sampling
 from models.fashn_vton.walk import Walk
+from models.plan import Step
 
 
 @torch.inference_mode()
@@ -32,7 +33,7 @@ def run_case(case: dict[str, Any], folder: Path, exact_savings: bool, dtype: tor
     predict = predictor(
         network, conditions, times, settings.guidance_scale, is_guided=True, exact_savings=exact_savings
     )
-    conditional, unconditional = predict(noise, 0, is_guided=True)
+    conditional, unconditional = predict(noise, 0, Step(is_guided=True))
     assert unconditional is not None
     walk = Walk.starting(network, conditions, noise, settings, exact_savings=exact_savings)
     for _ in range(settings.num_inference_steps):

@@ -7,21 +7,34 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.exactness import NONE, Approximations, Optimisation
+from models.plan import Step, planned, told
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """`time_shift_mu`: how much denser the schedule is near noise; 0 is even.
 
     `guidance_scale`: 1 is none, 0 leads to a picture of nothing in particular. The last `skip_guidance_last_steps` go
-    without guidance.
+    without guidance. `approximations`: but for their steps, which are these.
     """
 
     num_inference_steps: int
     guidance_scale: float
     time_shift_mu: float = 1.5
     skip_guidance_last_steps: int = 1
+    approximations: Approximations = NONE
 
-    def is_guided(self, step: int) -> bool:
+    @property
+    def plan(self) -> tuple[Step, ...]:
+        return planned(self.num_inference_steps, self._is_guided, self.approximations)
+
+    @property
+    def approximated(self) -> tuple[Optimisation, ...]:
+        """What the approximations change, by name."""
+        return told(self.num_inference_steps, self._is_guided, self.approximations)
+
+    def _is_guided(self, step: int) -> bool:
         return self.guidance_scale != 1 and step < self.num_inference_steps - self.skip_guidance_last_steps
 
 

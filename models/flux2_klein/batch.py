@@ -11,6 +11,7 @@ from models.base import Image, TryOnInputs
 from models.flux2_klein.denoiser import Denoiser
 from models.flux2_klein.latents import Grid
 from models.flux2_klein.schedule import Schedule, euler, guided
+from models.plan import Step
 from models.preprocess.fitting import Fit
 from models.reuse import Key
 
@@ -40,7 +41,7 @@ class Prepared:
 class Group:
     """Jobs that share all shapes. `latents`: `[B, N, C]`; `jobs`: their places in the batch.
 
-    `unprompted`: what the network says to the empty prompt; there when guidance is on.
+    `unprompted`: what the network says to the empty prompt; there when any step of `plan` is guided.
     """
 
     jobs: list[int]
@@ -50,11 +51,12 @@ class Group:
     denoiser: Denoiser
     unprompted: Denoiser | None
     guidance_scale: float
+    plan: Sequence[Step]
 
     def step(self, index: int) -> None:
         """One denoising step, in place."""
         velocity = self.denoiser(self.latents, index)
-        if self.unprompted is not None:
+        if self.unprompted is not None and self.plan[index].is_guided:
             velocity = guided(velocity, self.unprompted(self.latents, index), self.guidance_scale)
         sigmas = self.schedule.sigmas
         self.latents = euler(self.latents, velocity, sigmas[index], sigmas[index + 1])

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.catalog import ModelCard
+from models.exactness import Optimisation, exactly
 from models.flops import FlopCount
 from models.flux2_klein import latents, pictures
 from models.flux2_klein.batch import Group, Prepared, State
@@ -19,7 +20,7 @@ from models.flux2_klein.denoiser import Condition, Denoiser, LeanDenoiser, Publi
 from models.flux2_klein.latents import Grid
 from models.flux2_klein.networks import Networks
 from models.flux2_klein.prompts import NO_PROMPT
-from models.flux2_klein.schedule import Schedule
+from models.flux2_klein.schedule import Schedule, approximated, plan_of
 from models.flux2_klein.work import count_flops
 from models.pixels import to_levels, to_tensor
 from models.preprocess.compositing import restore
@@ -28,9 +29,16 @@ from models.preprocess.fitting import Fit
 from models.preprocess.inputs import checked_inputs
 from models.preprocess.person import person_crop
 from models.prompts import prompts_of
+from models.registry import APPROXIMATIONS
 from models.reuse import Kind, Memory
 from models.sampling import job_noise
 from models.transfer import to_host
+
+SAVED = exactly(
+    "last block computed for the canvas only",
+    "references, prompt, positions and times projected once a picture",
+    "prompts read once for all pictures",
+)
 
 
 class Flux2Klein(TryOnFamily[Prepared, State, Tensor]):
@@ -38,6 +46,7 @@ class Flux2Klein(TryOnFamily[Prepared, State, Tensor]):
 
     categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower", "overall"})
     has_one_canvas: ClassVar[bool] = False
+    approximations = APPROXIMATIONS["flux2_klein"]
 
     def __init__(self, networks: Networks, card: ModelCard, loading: Loading) -> None:
         self._networks, self._card, self._prompts = networks, card, prompts_of(card)
@@ -58,6 +67,10 @@ class Flux2Klein(TryOnFamily[Prepared, State, Tensor]):
     def networks(self) -> Mapping[str, nn.Module]:
         vae = self._networks.vae
         return {"denoiser": self._walk, "vae_encoder": vae.encoder, "vae_decoder": vae.decoder}
+
+    def optimisations(self, settings: SamplingSettings) -> tuple[Optimisation, ...]:
+        saved = SAVED if self._exact_savings else ()
+        return saved + approximated(settings, is_distilled=self._networks.is_distilled)
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
         inputs = checked_inputs(inputs, self._prompts, smallest=pictures.SMALLEST_SIDE)
@@ -120,12 +133,13 @@ class Flux2Klein(TryOnFamily[Prepared, State, Tensor]):
             latents.positions(text.shape[1], canvas, tuple(references), networks.device),
             schedule.times,
         )
-        unprompted = None
-        if settings.guidance_scale > 1 and not networks.is_distilled:
+        plan, unprompted = plan_of(settings, is_distilled=networks.is_distilled), None
+        if any(step.is_guided for step in plan):
             unprompted = self._denoiser(condition.reading(networks.text(NO_PROMPT)))
         denoiser = self._denoiser(condition)
         noise = torch.stack([self._noise(one) for one in batch]).to(networks.device, networks.dtype)
-        return Group(jobs, canvas, latents.packed(noise), schedule, denoiser, unprompted, settings.guidance_scale)
+        scale = settings.guidance_scale
+        return Group(jobs, canvas, latents.packed(noise), schedule, denoiser, unprompted, scale, plan)
 
     def _denoiser(self, condition: Condition) -> Denoiser:
         if self._exact_savings:

@@ -12,6 +12,10 @@ import torch
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
 from torch import Tensor
 
+from models.base import SamplingSettings
+from models.exactness import Optimisation
+from models.plan import Step, planned, told
+
 MANY_TOKENS = 4300  # above this the number of steps no longer matters
 
 
@@ -37,6 +41,18 @@ class Schedule:
         scheduler.set_timesteps(num_steps, device=device, sigmas=sigmas, mu=shift(num_tokens, num_steps))
         # The published loop rounds to the network's precision before it divides; so must we, to see the same times.
         return cls(scheduler.sigmas, scheduler.timesteps.to(dtype) / scheduler.config.num_train_timesteps)
+
+
+def plan_of(settings: SamplingSettings, *, is_distilled: bool) -> tuple[Step, ...]:
+    """A scale of 1 or less is no guidance, as published, and a distilled network has it built in."""
+    guides = settings.guidance_scale > 1 and not is_distilled
+    return planned(settings.num_inference_steps, lambda step: guides, settings.approximations)
+
+
+def approximated(settings: SamplingSettings, *, is_distilled: bool) -> tuple[Optimisation, ...]:
+    """What the approximations change of the plan, by name."""
+    guides = settings.guidance_scale > 1 and not is_distilled
+    return told(settings.num_inference_steps, lambda step: guides, settings.approximations)
 
 
 def shift(num_tokens: int, num_steps: int) -> float:

@@ -11,6 +11,7 @@ from diffusers.models.transformers.transformer_flux2 import Flux2Transformer2DMo
 from torch import Tensor
 from transformers import Qwen3Config, Qwen3Model
 
+from models.base import SamplingSettings
 from models.catalog import ModelCard
 from models.flops import FlopCount, count
 from models.flux2_klein import latents
@@ -18,6 +19,7 @@ from models.flux2_klein.denoiser import Condition, Denoiser, LeanDenoiser, Publi
 from models.flux2_klein.options import Options
 from models.flux2_klein.prompts import NUM_TOKENS
 from models.flux2_klein.published import TEXT_ENCODER, TRANSFORMER, VAE
+from models.flux2_klein.schedule import plan_of
 from models.settings import settings_for_counting
 
 META = torch.device("meta")
@@ -29,16 +31,18 @@ def count_flops(card: ModelCard) -> FlopCount:
         settings = settings_for_counting(card, "transformer/config.json", TRANSFORMER)
         transformer = Flux2Transformer2DModel.from_config(settings).eval()
         vae = AutoencoderKLFlux2.from_config(settings_for_counting(card, "vae/config.json", VAE)).eval()
-    num_forwards = 1 if Options.of(card).is_distilled or card.guidance_scale <= 1 else 2
+    plan = plan_of(SamplingSettings.of(card), is_distilled=Options.of(card).is_distilled)
+    num_guided = sum(step.is_guided for step in plan)
+    num_prompts = 2 if num_guided else 1
     canvas = latents.Grid(card.height // latents.cell(vae), card.width // latents.cell(vae))
     tokens = torch.empty(1, canvas.num_tokens, transformer.config.in_channels, device=META)
-    condition = _condition(transformer, canvas, card.num_inference_steps)
+    condition = _condition(transformer, canvas, len(plan))
     picture = torch.empty(1, 3, card.height, card.width, device=META)
 
     def loop(make: Callable[[Condition], Denoiser]) -> float:
         denoiser = count(lambda: make(condition))
         step = count(lambda: make(condition)(tokens, 0)) - denoiser
-        return num_forwards * (denoiser + card.num_inference_steps * step)
+        return num_prompts * denoiser + (len(plan) + num_guided) * step
 
     return FlopCount(
         {
@@ -48,7 +52,7 @@ def count_flops(card: ModelCard) -> FlopCount:
             "decode": count(lambda: latents.decode(vae, tokens, canvas)),
         },
         denoise_published=loop(partial(PublishedDenoiser, transformer)),
-        savings=_savings(card, num_forwards),
+        savings=_savings(card, num_prompts),
     )
 
 

@@ -21,6 +21,7 @@ from models.paperdoll.layers import Reading
 from models.paperdoll.networks import HEIGHT, WIDTH, Networks
 from models.paperdoll.painter import Finding, full_size_mask, paint
 from models.preprocess.inputs import checked_inputs
+from models.registry import APPROXIMATIONS
 from models.weights import load_tensors
 
 SMALLEST = 64  # pixels of a side
@@ -54,6 +55,7 @@ class PaperDoll(TryOnFamily[Prepared, State, Finding]):
     """Try-on for drawn figures, small enough for any CPU."""
 
     categories: ClassVar[frozenset[str]] = frozenset({"upper"})
+    approximations = APPROXIMATIONS["paperdoll"]
 
     def __init__(self, networks: Networks, device: torch.device, num_bytes: int) -> None:
         self._networks, self._device, self.num_bytes = networks, device, num_bytes
@@ -71,7 +73,9 @@ class PaperDoll(TryOnFamily[Prepared, State, Finding]):
             conditions = torch.empty(1, NUM_CONDITIONS, HEIGHT, WIDTH)
             times = torch.empty(1)
         encode = count(lambda: (networks.person(picture), networks.flat(picture)))
-        denoise = card.num_inference_steps * count(lambda: networks.denoiser(picture, conditions, times))
+        denoise = SamplingSettings.of(card).num_inference_steps * count(
+            lambda: networks.denoiser(picture, conditions, times)
+        )
         return FlopCount({"encode": encode, "denoise": denoise}, denoise_published=denoise)
 
     @property

@@ -8,7 +8,7 @@ in common. Without, it is diffusers' own forward.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from diffusers import QwenImageTransformer2DModel
@@ -56,6 +56,11 @@ class Scene:
         height, width = self.grids[0]
         return height * width
 
+    @property
+    def unguided(self) -> Scene:
+        """Without the branch that guidance leads away from."""
+        return replace(self, texts=self.texts[:1])
+
 
 @dataclass(frozen=True, slots=True)
 class ImageStream:
@@ -72,7 +77,7 @@ class Denoiser(nn.Module):
 
     def __init__(self, network: QwenImageTransformer2DModel, exact_savings: bool) -> None:
         super().__init__()
-        self.network, self._exact_savings = network, exact_savings
+        self.network, self.exact_savings = network, exact_savings
         self._blocks = list(network.transformer_blocks)
         self._still: list[Tensor] | None = None
 
@@ -82,7 +87,7 @@ class Denoiser(nn.Module):
         rotary = [
             self.network.pos_embed(shapes, max_txt_seq_len=text.shape[1], device=references.device) for text in texts
         ]
-        if not self._exact_savings:
+        if not self.exact_savings:
             with_rotary = [Text(text, own) for text, (_, own) in zip(texts, rotary, strict=True)]
             return Scene(grids, references, with_rotary, rotary[0][0])
         network = self.network
@@ -97,7 +102,7 @@ class Denoiser(nn.Module):
 
     def velocities(self, scene: Scene, noisy: Tensor, time: Tensor) -> list[Tensor]:
         """Where each branch of the scene leads `noisy` `[B, N, C]` from `time` `[]` in [0, 1]: `[B, N, C]` each."""
-        if not self._exact_savings:
+        if not self.exact_savings:
             return [self._published(scene, text, noisy, time) for text in scene.texts]
         texts = [(text.rows, text.rotary) for text in scene.texts]
         velocities: list[Tensor] = self(noisy, time, scene.references, texts, scene.rotary, scene.first)

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.card import PLACEMENTS, ModelCard
+from models.exactness import Optimisation, exactly
 from models.flops import FlopCount
 from models.pixels import to_levels
+from models.plan import Step
 from models.preprocess.digest import digest_of
 from models.preprocess.inputs import checked_inputs
 from models.prompts import prompts_of
@@ -28,8 +30,9 @@ from models.qwen_edit.networks import Networks
 from models.qwen_edit.options import Options
 from models.qwen_edit.pictures import Picture
 from models.qwen_edit.reader import tokens_of
-from models.qwen_edit.schedule import combined, noise_levels
+from models.qwen_edit.schedule import approximated, combined, noise_levels, plan_of
 from models.qwen_edit.work import counted
+from models.registry import APPROXIMATIONS
 from models.reuse import Kind, Memory
 from models.transfer import to_host
 
@@ -59,7 +62,17 @@ class State:
     prepared: Sequence[Prepared]
     groups: list[Group]
     guidance_scale: float
+    plan: Sequence[Step]
     num_steps_done: int = 0
+
+
+SAVED = exactly(
+    "last block computed for the canvas only",
+    "modulations and first heads of the references computed once",
+    "first block of the image stream shared by both halves of guidance",
+    "beginning of the chat and pictures read once for both instructions",
+    "convolutions of the autoencoder in one slice of time",
+)
 
 
 class QwenEdit(TryOnFamily[Prepared, State, Tensor]):
@@ -68,6 +81,7 @@ class QwenEdit(TryOnFamily[Prepared, State, Tensor]):
     categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower", "overall"})
     has_one_canvas: ClassVar[bool] = False
     placements: ClassVar[frozenset[str]] = frozenset(PLACEMENTS)
+    approximations = APPROXIMATIONS["qwen_edit"]
 
     def __init__(self, networks: Networks, card: ModelCard, memory: Memory) -> None:
         self._networks, self._memory, self._prompts = networks, memory, prompts_of(card)
@@ -89,6 +103,9 @@ class QwenEdit(TryOnFamily[Prepared, State, Tensor]):
         denoiser = {"denoiser": self._networks.denoiser} if self._is_on_device else {}
         return {**denoiser, **self._networks.coder.networks}
 
+    def optimisations(self, settings: SamplingSettings) -> tuple[Optimisation, ...]:
+        return (SAVED if self._networks.denoiser.exact_savings else ()) + approximated(settings)
+
     def prepare(self, inputs: TryOnInputs) -> Prepared:
         inputs = checked_inputs(inputs, self._prompts)
         person, garment = self._picture(inputs.person, shows_person=True), self._picture(inputs.garment)
@@ -99,14 +116,15 @@ class QwenEdit(TryOnFamily[Prepared, State, Tensor]):
 
     @torch.inference_mode()
     def begin(self, prepared: Sequence[Prepared], settings: SamplingSettings) -> State:
-        num_branches = 2 if settings.guidance_scale > 1 else 1
+        plan = plan_of(settings)
+        num_branches = 2 if any(step.is_guided for step in plan) else 1
         conditions = [self._conditions(one, num_branches) for one in prepared]
         alike: dict[Hashable, list[int]] = {}
         for job, (one, its) in enumerate(zip(prepared, conditions, strict=True)):
             shapes = (one.person.size, one.garment.size, *(text.shape[1] for text in its.texts))
             alike.setdefault(shapes, []).append(job)
         groups = [self._group(jobs, prepared, conditions, settings) for jobs in alike.values()]
-        return State(prepared, groups, settings.guidance_scale)
+        return State(prepared, groups, settings.guidance_scale, plan)
 
     @torch.inference_mode()
     def step(self, state: State) -> None:
@@ -115,7 +133,8 @@ class QwenEdit(TryOnFamily[Prepared, State, Tensor]):
             dtype = self._networks.dtype
             # Published: the time is rounded to the network's precision while it still counts to 1000.
             time = (level * 1000).to(dtype) / 1000
-            branches = self._networks.denoiser.velocities(group.scene, group.noisy.to(dtype), time)
+            scene = group.scene if state.plan[state.num_steps_done].is_guided else group.scene.unguided
+            branches = self._networks.denoiser.velocities(scene, group.noisy.to(dtype), time)
             velocity, *negative = (branch.to(group.noisy.dtype) for branch in branches)
             if negative:
                 velocity = combined(velocity, negative[0], state.guidance_scale)

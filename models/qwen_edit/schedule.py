@@ -10,6 +10,10 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 from torch import Tensor
 
+from models.base import SamplingSettings
+from models.exactness import Optimisation
+from models.plan import Step, planned, told
+
 REFUSED = ("stochastic_sampling", "invert_sigmas")
 """Settings of the scheduler that ask for other steps than Euler's."""
 
@@ -38,6 +42,16 @@ def noise_levels(settings: Mapping[str, Any], num_steps: int, num_tokens: int) -
     scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / num_steps, num_steps).tolist(), mu=shift)
     levels: Tensor = scheduler.sigmas
     return levels.to(torch.float32)
+
+
+def plan_of(settings: SamplingSettings) -> tuple[Step, ...]:
+    """A scale of 1 or less is no guidance, as published."""
+    return planned(settings.num_inference_steps, lambda step: settings.guidance_scale > 1, settings.approximations)
+
+
+def approximated(settings: SamplingSettings) -> tuple[Optimisation, ...]:
+    """What the approximations change of the plan, by name."""
+    return told(settings.num_inference_steps, lambda step: settings.guidance_scale > 1, settings.approximations)
 
 
 def combined(prediction: Tensor, negative: Tensor, guidance_scale: float) -> Tensor:

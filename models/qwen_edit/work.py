@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,8 +13,10 @@ from torch import Tensor
 from transformers import Qwen2_5_VLConfig
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
 
+from models.base import SamplingSettings
 from models.catalog import ModelCard
 from models.flops import FlopCount, count
+from models.plan import Step
 from models.qwen_edit import published
 from models.qwen_edit.coder import PIXELS_A_TOKEN, Coder
 from models.qwen_edit.denoiser import Denoiser
@@ -20,6 +24,7 @@ from models.qwen_edit.networks import reader_of
 from models.qwen_edit.options import Options
 from models.qwen_edit.pictures import Picture, size_at
 from models.qwen_edit.reader import MERGED, NUM_DROPPED, Reader
+from models.qwen_edit.schedule import plan_of
 from models.settings import settings_for_counting
 
 SIDE = 28  # pixels of one of Qwen2.5-VL's tokens
@@ -67,7 +72,7 @@ def counted(card: ModelCard) -> FlopCount:
         features = torch.empty(2 * sizes.glance[0] * sizes.glance[1] // MERGED, reader.width)
     picture, chats = _picture(sizes, _config(card, "text_encoder", published.TEXT_ENCODER)), _chats(card, sizes)
     texts = [torch.empty(1, len(chat) - NUM_DROPPED, reader.width, device="meta") for chat in chats]
-    loop = Loop(config, sizes, references, texts, card.num_inference_steps)
+    loop = Loop(config, sizes, references, texts, plan_of(SamplingSettings.of(card)))
     parts = {
         "text": 2 * count(lambda: reader.seen(picture))
         + count(lambda: reader.read(chats, features, [sizes.glance] * 2)),
@@ -86,7 +91,7 @@ class Loop:
     sizes: Sizes
     references: Tensor
     texts: list[Tensor]
-    num_steps: int
+    plan: Sequence[Step]
 
     def counted(self, *, exact_savings: bool) -> float:
         """TFLOP. All blocks but the first and the last are equal: one of them is counted."""
@@ -101,7 +106,9 @@ class Loop:
             scene = denoiser.scene(self._grids, self.references, self.texts)
         noisy, time = self.references[:, : scene.num_noise], torch.empty((), device="meta")
         once = count(lambda: denoiser.scene(self._grids, self.references, self.texts))
-        return once + self.num_steps * count(lambda: denoiser.velocities(scene, noisy, time))
+        scenes = {step.is_guided: scene if step.is_guided else scene.unguided for step in self.plan}
+        each = {guided: count(partial(denoiser.velocities, its, noisy, time)) for guided, its in scenes.items()}
+        return once + sum(each[step.is_guided] for step in self.plan)
 
     @property
     def _grids(self) -> list[tuple[int, int]]:
@@ -127,7 +134,7 @@ def _chats(card: ModelCard, sizes: Sizes) -> list[list[int]]:
     prompts = [max(card.prompts.values(), key=len), Options.of(card).negative_prompt]
     tails = [1 + len(prompt.encode()) // BYTES_A_TOKEN for prompt in prompts]
     chats = [shared + [number] * (tail + NUM_AROUND) for number, tail in enumerate(tails, start=1)]
-    return chats if card.guidance_scale > 1 else chats[:1]
+    return chats if any(step.is_guided for step in plan_of(SamplingSettings.of(card))) else chats[:1]
 
 
 def _config(card: ModelCard, folder: str, otherwise: dict[str, Any]) -> dict[str, Any]:

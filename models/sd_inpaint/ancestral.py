@@ -39,9 +39,13 @@ class Betas:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """`timesteps` `[N]`, from noise to picture; `coefficients` `[N, 3]` of latents, predicted noise and fresh noise."""
+    """`timesteps` `[N]`, from noise to picture; `coefficients` `[N, 3]` of latents, predicted noise and fresh noise.
+
+    `shares` `[N, 2]`: of the clean latents and of noise in the latents before each step.
+    """
 
     timesteps: Tensor
+    shares: Tensor
     coefficients: Tensor
 
     @classmethod
@@ -60,7 +64,8 @@ class Schedule:
         alphas = (betas or Betas()).alphas
         last = torch.ones(1, dtype=torch.float64) if ends_clean else alphas[:1]
         now, after = alphas[timesteps], torch.cat([alphas[timesteps[1:]], last])
-        return cls(timesteps, _coefficients(now, after, eta))
+        shares = torch.stack([now.sqrt(), (1 - now).sqrt()], 1)
+        return cls(timesteps, shares, _coefficients(now, after, eta))
 
     def __len__(self) -> int:
         return len(self.timesteps)

@@ -9,12 +9,19 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from models.exactness import exactly
+from models.plan import Step
 from models.reuse import Key, Kind, Memory
 from models.sd_inpaint.architecture import LATENT_SCALE
 from models.sd_inpaint.attention import spread
 from models.sd_inpaint.scene import Garment, Sampling, Scene
 from models.sd_inpaint.unet import UNet
 from models.sd_inpaint.vae import encoded
+
+SAVED = exactly(
+    "upsampling and convolution in one step",
+    "first convolution of what does not change computed once a picture",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ class Entrance:
     """The UNet's first convolution, whose part that sees no noise is the same in each step.
 
     `conditions`: `[R, C, h, w]`, the channels after the noise; the rows of several guidance branches, or of one when
-    they are alike.
+    they are alike. The conditional rows come last.
     """
 
     def __init__(self, core: Core, conditions: Tensor) -> None:
@@ -73,12 +80,14 @@ class Entrance:
             still = torch.zeros_like(conditions[:, :4])
             self._entered = core.unet.entered(torch.cat([still, conditions], 1))
 
-    def entered(self, latents: Tensor) -> Tensor:
-        """`[B, 4, h, w]` -> `[R, C, h, w]`."""
-        noisy = latents.to(self._core.dtype)
+    def entered(self, latents: Tensor, step: Step) -> Tensor:
+        """`[B, 4, h, w]` -> `[R, C, h, w]`; of a step that is not guided, `[B, C, h, w]`."""
+        noisy, rows = latents.to(self._core.dtype), slice(None if step.is_guided else -len(latents), None)
         if self._core.exact:
-            return spread(self._core.unet.entered_noise(noisy), len(self._entered)) + self._entered
-        return self._core.unet.entered(torch.cat([spread(noisy, len(self._conditions)), self._conditions], 1))
+            entered = self._entered[rows]
+            return spread(self._core.unet.entered_noise(noisy), len(entered)) + entered
+        conditions = self._conditions[rows]
+        return self._core.unet.entered(torch.cat([spread(noisy, len(conditions)), conditions], 1))
 
 
 def at_latent_size(pictures: Tensor) -> Tensor:

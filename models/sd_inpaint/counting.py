@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 
+from models.base import SamplingSettings
 from models.catalog import ModelCard
 from models.flops import FlopCount, count
+from models.plan import Step, source_of
 from models.sd_inpaint.ancestral import Schedule
 from models.sd_inpaint.architecture import LATENT_CHANNELS, make_unet, make_vae
 from models.sd_inpaint.concatenation import Concatenation
@@ -41,14 +43,13 @@ def counted(card: ModelCard) -> FlopCount:
     parts = {"encode": ours.encode(), "denoise": ours.steps(), "decode": ours.decode()}
     if not isinstance(ours.conditioner, Reference):
         return FlopCount(parts, denoise_published=published.steps(), savings=SHARED)
-    reading = ours.readings(ours.conditioner)
-    if ours.sampling.is_guided:
-        parts["denoise"] -= reading
+    reading, nothing = (ours.readings(ours.conditioner, of_nothing=of_nothing) for of_nothing in (False, True))
+    parts["denoise"] -= nothing
     return FlopCount(
         parts,
         denoise_published=published.steps(),
         denoise_garment_cached=parts["denoise"] - reading,
-        savings=(*SHARED, *(saving.format(nothing=reading) for saving in REFERENCE)),
+        savings=(*SHARED, *(saving.format(nothing=nothing) for saving in REFERENCE)),
     )
 
 
@@ -63,9 +64,10 @@ class Counting:
         if options.conditioning == "reference":
             reader = Reader(self._network(make_unet, options.unet_config, LATENT_CHANNELS))
             self.conditioner = Reference(core, reader, reuse=options.reuse_garment_features)
-        schedule = Schedule.of(card.num_inference_steps, ends_clean=self.conditioner.ends_clean)
-        scale = card.guidance_scale
-        self.sampling = Sampling(schedule, scale, self.conditioner.rescale(scale))
+        settings = SamplingSettings.of(card)
+        schedule = Schedule.of(settings.num_inference_steps, ends_clean=self.conditioner.ends_clean)
+        scale = settings.guidance_scale
+        self.sampling = Sampling(schedule, scale, self.conditioner.rescale(scale), settings.approximations)
         picture = torch.empty(1, 3, card.height, card.width, device=META)
         self.scene = Scene(picture, picture[:, :1], [Garment("", picture)], picture)
         size = self.conditioner.latent_size(card.height, card.width)
@@ -83,24 +85,31 @@ class Counting:
         return count(lambda: self.conditioner.begin(self.scene, self.sampling)) + self._encoded_later()
 
     def steps(self) -> float:
-        """Those after the first are alike."""
+        """Those of one kind are alike, but for the first of all."""
+        plan, counted = self.sampling.plan, dict[tuple[Step, bool], float]()
         with torch.inference_mode():
             predict = self.conditioner.begin(self.scene, self.sampling)
-        num_steps = len(self.sampling.schedule)
-        steps = [count(partial(predict, self.latents, step)) for step in range(min(2, num_steps))]
-        return steps[0] - self._encoded_later() + steps[-1] * (num_steps - 1)
+        kinds = [(step, number == 0) for number, step in enumerate(plan)]
+        for number, kind in enumerate(kinds):
+            if kind in counted:
+                continue
+            if not kind[0].is_fresh:
+                with torch.inference_mode():
+                    predict(self.latents, source_of(plan, number))
+            counted[kind] = count(partial(predict, self.latents, number))
+        return sum(counted[kind] for kind in kinds) - self._encoded_later()
 
     def decode(self) -> float:
         return count(lambda: decoded(self.conditioner.core.vae, self.conditioner.person_part(self.latents)))
 
-    def readings(self, reference: Reference) -> float:
+    def readings(self, reference: Reference, *, of_nothing: bool = False) -> float:
         """What the reference UNet does for one garment, or for none, in all steps."""
+        plan = self.sampling.plan
+        reads = zip(reference.reads(plan), plan, strict=True)
+        num_reads = len({read for read, step in reads if step.is_guided or not of_nothing})
         embedding = torch.empty(1, reference.reader.network.time_embedding.linear_2.out_features, device=META)
         size = self.scene.latent_size
-        steps = {reference.read_at(self.sampling.schedule, step) for step in range(len(self.sampling.schedule))}
-        return len(steps) * count(
-            lambda: reference.read(torch.empty(1, LATENT_CHANNELS, *size, device=META), embedding)
-        )
+        return num_reads * count(lambda: reference.read(torch.empty(1, LATENT_CHANNELS, *size, device=META), embedding))
 
     def _encoded_later(self) -> float:
         """The garment, which a reference UNet's first step encodes, as its features may be remembered."""

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.catalog import ModelCard
+from models.exactness import Optimisation
 from models.flops import FlopCount
 from models.preprocess.compositing import restore
 from models.preprocess.helpers import Helpers
 from models.preprocess.inputs import checked_inputs
+from models.registry import APPROXIMATIONS
 from models.reuse import Memory
 from models.sd_inpaint.ancestral import Schedule, Walk, job_draws
 from models.sd_inpaint.architecture import LATENT_CHANNELS
@@ -45,10 +47,13 @@ class SdInpaint(TryOnFamily[Prepared, State, Tensor]):
     """CatVTON and Leffa. A guidance scale of 1 or less is no guidance, as published."""
 
     categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower", "overall"})
+    approximations = APPROXIMATIONS["sd_inpaint"]
 
     def __init__(self, conditioner: Concatenation | Reference, preparation: Preparation, card: ModelCard) -> None:
         self._conditioner, self._preparation = conditioner, preparation
         self._worn = frozenset(card.categories)
+        if not conditioner.can_reuse(card.height):
+            self.approximations -= {"garment_reuse_steps"}
 
     @classmethod
     def load(cls, card: ModelCard, device: torch.device, loading: Loading) -> Self:
@@ -76,17 +81,23 @@ class SdInpaint(TryOnFamily[Prepared, State, Tensor]):
     def warnings(self, prepared: Prepared) -> tuple[str, ...]:
         return prepared.warnings
 
+    def optimisations(self, settings: SamplingSettings) -> tuple[Optimisation, ...]:
+        return self._conditioner.optimisations + self._sampling(settings).approximated
+
+    def _sampling(self, settings: SamplingSettings) -> Sampling:
+        conditioner, scale = self._conditioner, settings.guidance_scale
+        schedule = Schedule.of(settings.num_inference_steps, ends_clean=conditioner.ends_clean)
+        return Sampling(schedule, scale, conditioner.rescale(scale), settings.approximations)
+
     @torch.inference_mode()
     def begin(self, prepared: Sequence[Prepared], settings: SamplingSettings) -> State:
         conditioner, core = self._conditioner, self._conditioner.core
-        schedule = Schedule.of(settings.num_inference_steps, ends_clean=conditioner.ends_clean)
-        scale = settings.guidance_scale
-        scene = scene_of(prepared, core.device, core.dtype)
-        predict = conditioner.begin(scene, Sampling(schedule, scale, conditioner.rescale(scale)))
+        sampling = self._sampling(settings)
+        predict = conditioner.begin(scene_of(prepared, core.device, core.dtype), sampling)
         draw = job_draws([one.inputs.seed for one in prepared])
         size = conditioner.latent_size(self._preparation.height, self._preparation.width)
         start = draw((len(prepared), LATENT_CHANNELS, *size))
-        return State(prepared, Walk.of(schedule, start, draw, core.device, core.working_dtype), predict)
+        return State(prepared, Walk.of(sampling.schedule, start, draw, core.device, core.working_dtype), predict)
 
     @torch.inference_mode()
     def step(self, state: State) -> None:

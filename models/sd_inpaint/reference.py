@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from models.sd_inpaint.ancestral import Schedule
+from models.exactness import Exactness, Optimisation, exactly
+from models.plan import Step, source_of
 from models.sd_inpaint.attention import spread
-from models.sd_inpaint.core import Core, Entrance, at_latent_size
+from models.sd_inpaint.core import SAVED, Core, Entrance, at_latent_size
 from models.sd_inpaint.memory import Tensors
 from models.sd_inpaint.reading import Reading
 from models.sd_inpaint.scene import Predict, Sampling, Scene
@@ -21,6 +22,14 @@ from models.sd_inpaint.unet import Reader
 
 EXTRA_CHANNELS = 8
 """After the noise: mask, the latents of the masked person, DensePose."""
+
+
+SAVED_OF_READING = exactly(
+    "garment's tokens have no queries",
+    "reference network stops at the last tokens that are read",
+    "reference features of no garment computed once",
+    "both halves of guidance computed as one until they see the garment",
+)
 
 
 class Reference:
@@ -33,6 +42,16 @@ class Reference:
 
     def __init__(self, core: Core, reader: Reader, *, reuse: bool = False) -> None:
         self.core, self.reader, self._reuse = core, reader, reuse
+
+    @property
+    def optimisations(self) -> tuple[Optimisation, ...]:
+        """What always makes its pictures cheaper."""
+        read_once = (Optimisation("garment read at the middle timestep only", Exactness.APPROXIMATE),)
+        return (SAVED + SAVED_OF_READING if self.core.exact else ()) + (read_once if self._reuse else ())
+
+    def can_reuse(self, height: int) -> bool:
+        """Whatever the `height` of the pictures."""
+        return True
 
     def rescale(self, guidance_scale: float) -> float:
         """As in `models.sd_inpaint.ancestral.guided`; the published code takes the scale itself."""
@@ -53,21 +72,24 @@ class Reference:
         conditions = torch.cat([at_latent_size(scene.mask), latents, at_latent_size(scene.densepose)], 1)
         # Both halves of the guidance are alike until they see a garment or none, in the first self-attention.
         entrance = Entrance(core, conditions if core.exact else spread(conditions, core.rows(scene, sampling)))
-        reading = Reading(self, scene, sampling)
+        reading, plan = Reading(self, scene, sampling), sampling.plan
 
-        def predict(noisy: Tensor, step: int) -> Tensor:
-            entered, embedding = entrance.entered(noisy), reading.embeddings[step, None]
+        def predict(noisy: Tensor, number: int) -> Tensor:
+            step = plan[number]
+            entered, embedding = entrance.entered(noisy, step), reading.embeddings[number, None]
             if core.exact:
-                noise = core.unet(entered, embedding, reading.contexts(step))
+                noise = core.unet(entered, embedding, reading.contexts(number, step))
             else:
-                noise = core.unet.predicted(entered, embedding, reading.attend(step))
-            return sampling.combined(noise.to(core.working_dtype))
+                noise = core.unet.predicted(entered, embedding, reading.attend(number, step))
+            return sampling.combined(noise.to(core.working_dtype), step)
 
         return predict
 
-    def read_at(self, schedule: Schedule, step: int) -> int:
-        """The step at whose timestep the garment is read."""
-        return len(schedule) // 2 if self._reuse else step
+    def reads(self, plan: Sequence[Step]) -> list[int]:
+        """For each step, the one at whose timestep the garment is read."""
+        if self._reuse:
+            return [len(plan) // 2] * len(plan)
+        return [source_of(plan, number) for number in range(len(plan))]
 
     def read(self, latents: Tensor, embedding: Tensor) -> Tensors:
         """Tokens `[B, N, C]` before each self-attention."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from models.exactness import NONE, Approximations, Optimisation
+from models.plan import Step, planned, told
 from models.reuse import Key
 from models.sd_inpaint.ancestral import Schedule, guided
 from models.sd_inpaint.architecture import LATENT_SCALE
@@ -46,20 +48,31 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to walk. `rescale`: as in `models.sd_inpaint.ancestral.guided`."""
+    """How to walk. `rescale`: as in `models.sd_inpaint.ancestral.guided`; the steps are the schedule's."""
 
     schedule: Schedule
     guidance_scale: float
     rescale: float = 0.0
+    approximations: Approximations = NONE
+
+    @property
+    def plan(self) -> tuple[Step, ...]:
+        """The published code computes no unconditional half when the scale does nothing, or less."""
+        return planned(len(self.schedule), lambda step: self.guidance_scale > 1, self.approximations)
+
+    @property
+    def approximated(self) -> tuple[Optimisation, ...]:
+        """What the approximations change of the plan, by name."""
+        return told(len(self.schedule), lambda step: self.guidance_scale > 1, self.approximations)
 
     @property
     def is_guided(self) -> bool:
-        """The published code computes no unconditional half when the scale does nothing, or less."""
-        return self.guidance_scale > 1
+        """Whether any step is."""
+        return any(step.is_guided for step in self.plan)
 
-    def combined(self, noise: Tensor) -> Tensor:
+    def combined(self, noise: Tensor, step: Step) -> Tensor:
         """The guided noise `[B, 4, h, w]` of all rows, unconditional before conditional ones when guided."""
-        if not self.is_guided:
+        if not step.is_guided:
             return noise
         unconditional, conditional = noise.chunk(2)
         return guided(unconditional, conditional, self.guidance_scale, self.rescale)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from scripts.bench import api, engine, service, start
+from scripts.bench import api, approximations, engine, service, start
 
 app = typer.Typer(
     name="bench",
     help="Measure on this machine: a table, a page with plots under benchmarks/, and one JSON line last.",
     no_args_is_help=True,
 )
-for benchmark in (engine, service, api, start):
+for benchmark in (engine, service, api, start, approximations):
     app.command(name=benchmark.__name__.rsplit(".", 1)[1])(benchmark.run)

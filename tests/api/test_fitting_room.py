@@ -120,6 +120,16 @@ def test_a_mask_and_a_category_of_the_caller_go_with_the_job(api: Api, redis_url
             400,
             "The body can't be strict and ask for approximations: send one of them.",
         ),
+        (
+            {"approximations": {"guidanceInterval": [0, 0.5]}},
+            400,
+            "approximations.guidanceInterval: the model paperdoll has no such, ask without it.",
+        ),
+        (
+            {"approximations": {"numInferenceSteps": 5}},
+            400,
+            "approximations.numInferenceSteps: at most the model's own 4.",
+        ),
         ({"approximations": {"colour": 1}}, 400, "approximations.colour: extra inputs are not permitted."),
         (
             {"approximations": {"numInferenceSteps": 0}},

@@ -114,6 +114,19 @@ def test_one_token_stands_for_a_garment_of_equal_patches_and_the_last_block_may_
     assert (network(person, altered, modulations, table) - expected).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("changes", [{}, {"double_blocks_depth": 0}, {"single_blocks_depth": 0}])
+def test_the_person_alone_is_the_same_beside_what_was_kept_of_the_garment(changes: dict[str, Any]) -> None:
+    network = small_network(**changes).double()
+    person, garments, modulations, table = forward_inputs(network, null=True)
+    expected = network(person, garments, modulations, table)
+    patches, kept = network.keeping(person, garments, modulations, table)
+    assert torch.equal(patches, expected), "keeping changes nothing"
+    again = network.again(person, kept, modulations, table)
+    torch.testing.assert_close(again, expected, rtol=0, atol=1e-12)
+    conditional = network.again(person[:2], [(k[:2], v[:2]) for k, v in kept], modulations[:2], table)
+    torch.testing.assert_close(conditional, expected[:2], rtol=0, atol=1e-12)
+
+
 def test_rotated_vectors_meet_by_the_distance_of_their_places() -> None:
     config = NetworkConfig.of(SMALL)
     table = rotations(config, (5, 6), CPU, torch.float64)

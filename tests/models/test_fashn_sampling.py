@@ -9,8 +9,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from models.exactness import Approximations
 from models.fashn_vton import sampling
 from models.fashn_vton.denoising import Conditions
+from models.fashn_vton.flops import counted
 from models.fashn_vton.network import TryOnNetwork
 from models.fashn_vton.parity import run_case
 from models.fashn_vton.sampling import Sampling
@@ -96,6 +98,20 @@ def test_the_null_branch_runs_only_in_guided_steps() -> None:
     assert rows_of_each_forward(Sampling(3, 1.5, skip_guidance_last_steps=2), exact_savings=True) == [4, 2, 2]
     assert rows_of_each_forward(Sampling(3, 1.0), exact_savings=True) == [2, 2, 2]
     assert rows_of_each_forward(Sampling(3, 1.5), exact_savings=False) == [4, 4, 4]
+
+
+def test_work_is_counted_step_by_step_as_it_is_done() -> None:
+    config = small_network().config
+
+    def work(**approximations: Any) -> float:
+        settings = Sampling(4, 1.5, approximations=Approximations(**approximations))
+        return counted(config, 48, 36, settings).parts["denoise"]
+
+    three_guided, two, one = work(), work(guidance_interval=(0.0, 0.5)), work(guidance_interval=(0.0, 0.3))
+    assert three_guided - two == pytest.approx(two - one)
+    assert three_guided - two > 0
+    half, quarter = work(garment_reuse_steps=2), work(garment_reuse_steps=4)
+    assert quarter < half < three_guided
 
 
 def test_guidance_leads_on_from_nothing_through_the_condition() -> None:

@@ -23,6 +23,7 @@ from inference.loading import family_of
 from inference.reuse import Reuse
 from models.base import Image, Loading, Mask, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
 from models.catalog import FAMILIES, ModelCard, WeightFile, card_names, read_card
+from models.exactness import NONE, Approximations, Exactness, Optimisation
 from models.files.checking import sha256_of
 from models.weights import WeightsError
 
@@ -64,11 +65,13 @@ class Subject:
             densepose=picture(3, *size) if "densepose" in self.card.needs else None,
         )
 
-    def run(self, *batch: TryOnInputs, family: Family | None = None) -> list[Image]:
-        """The pictures after two steps, by this family or another."""
-        family = family or self.family
-        state = family.begin([family.prepare(inputs) for inputs in batch], self.settings)
-        for _ in range(NUM_STEPS):
+    def run(
+        self, *batch: TryOnInputs, family: Family | None = None, settings: SamplingSettings | None = None
+    ) -> list[Image]:
+        """The pictures after two steps, by this family or another; or after those of the `settings`."""
+        family, settings = family or self.family, settings or self.settings
+        state = family.begin([family.prepare(inputs) for inputs in batch], settings)
+        for _ in range(settings.num_inference_steps):
             family.step(state)
         return finished(family, state)
 
@@ -127,6 +130,64 @@ def test_a_batch_equals_its_singles(subject: Subject) -> None:
     together = subject.run(*batch)
     alone = [subject.run(inputs)[0] for inputs in batch]
     assert agree(together, alone)
+
+
+def approximated(subject: Subject, approximations: Approximations, *batch: TryOnInputs) -> list[Image]:
+    """The pictures after four steps, but for what the family does not honour."""
+    asked, names = approximations.as_dict(), subject.family.approximations
+    chosen = Approximations.of({name: value for name, value in asked.items() if name in names})
+    return subject.run(*batch, settings=SamplingSettings(4, subject.card.guidance_scale, chosen))
+
+
+def told_of(subject: Subject, name: str = "", value: Any = None) -> tuple[Optimisation, ...]:
+    """What made a picture with this approximation, if the family honours it."""
+    chosen = Approximations(**{name: value}) if name in subject.family.approximations else NONE
+    return subject.family.optimisations(SamplingSettings(4, subject.card.guidance_scale, chosen))
+
+
+def test_approximations_that_leave_nothing_out_change_nothing(subject: Subject) -> None:
+    inputs = subject.inputs(7)
+    neutral = Approximations(guidance_interval=(0.0, 1.0), garment_reuse_steps=1)
+    exact, same = (approximated(subject, chosen, inputs)[0] for chosen in (NONE, neutral))
+    assert np.array_equal(exact, same)
+
+
+@pytest.mark.parametrize("interval", [(0.0, 0.6), (0.3, 1.0)])
+def test_an_approximated_batch_equals_its_singles(subject: Subject, interval: tuple[float, float]) -> None:
+    chosen = Approximations(guidance_interval=interval, garment_reuse_steps=2)
+    batch = [subject.inputs(seed, person=seed + 10, garment=seed + 20) for seed in range(3)]
+    together = approximated(subject, chosen, *batch)
+    assert agree(together, [approximated(subject, chosen, inputs)[0] for inputs in batch])
+
+
+def test_what_is_approximated_is_another_picture(subject: Subject) -> None:
+    inputs = subject.inputs(7)
+    exact = approximated(subject, NONE, inputs)[0]
+    is_guided = subject.card.guidance_scale > 1
+    for name, value in (("guidance_interval", (0.0, 0.5)), ("garment_reuse_steps", 2)):
+        other = approximated(subject, Approximations(**{name: value}), inputs)[0]
+        works = name in subject.family.approximations and (is_guided or name != "guidance_interval")
+        assert np.array_equal(exact, other) != works, name
+        assert any(one.exactness is Exactness.APPROXIMATE for one in told_of(subject, name, value)) == works, name
+    told = told_of(subject)
+    assert len({one.name for one in told}) == len(told)
+    assert {one.exactness for one in told} <= {Exactness.EXACT}
+
+
+def test_outside_the_guidance_interval_the_picture_is_that_of_no_guidance(subject: Subject) -> None:
+    if "guidance_interval" not in subject.family.approximations:
+        pytest.skip("it has no guidance")
+    inputs = subject.inputs(7)
+    never = approximated(subject, Approximations(guidance_interval=(0.0, 0.1)), inputs)[0]
+    assert np.array_equal(never, subject.run(inputs, settings=SamplingSettings(4, 1.0))[0])
+
+
+def test_approximations_leave_less_to_do(subject: Subject) -> None:
+    count, card = type(subject.family).count_flops, dataclasses.replace(subject.card, num_inference_steps=4)
+    asked = {"num_inference_steps": 3, "guidance_interval": (0.0, 0.5), "garment_reuse_steps": 2}
+    honoured = {name: value for name, value in asked.items() if name in subject.family.approximations}
+    less = dataclasses.replace(card, approximations=Approximations(**honoured))
+    assert count(less).parts["denoise"] < count(card).parts["denoise"]
 
 
 def test_photographs_of_different_shapes_share_a_batch(subject: Subject) -> None:

@@ -27,6 +27,7 @@ from models.base import Image, Loading, SamplingSettings, TryOnInputs, UnusableI
 from models.catalog import CardError, ModelCard, read_card
 from models.flops import count
 from models.placement import beside
+from models.plan import Step
 from models.qwen_edit import networks, published
 from models.qwen_edit.coder import Coder
 from models.qwen_edit.denoiser import Denoiser
@@ -315,7 +316,7 @@ def test_equal_blocks_are_counted_as_if_each_was_run(card: ModelCard, exact_savi
     once = count(lambda: denoiser.scene([sizes.grid] * 3, references, texts))
     time = torch.empty((), device="meta")
     step = count(lambda: denoiser.velocities(scene, references[:, :num_noise], time))
-    counted = Loop(config, sizes, references, texts, 7).counted(exact_savings=exact_savings)
+    counted = Loop(config, sizes, references, texts, [Step(is_guided=True)] * 7).counted(exact_savings=exact_savings)
     assert counted == pytest.approx(once + 7 * step, rel=1e-9)
 
 
