@@ -57,8 +57,8 @@ def preparation(estimator: Estimator | None = None, **changes: Any) -> Preparati
 
 
 def in_range(picture: Image) -> Tensor:
-    """`uint8 [H, W, C]` as `[1, C, H, W]` from -1 to 1."""
-    return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1
+    """`uint8 [H, W, C]` as `[1, C, H, W]` from -1 to 1, laid out in memory as a batch is: sums follow the layout."""
+    return torch.from_numpy(np.stack([picture])).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 @pytest.mark.parametrize(("category", "number"), [("upper", 1), ("lower", 2), ("overall", 3)])

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from models.parity import FAMILIES, relative_error
-from scripts.cli import app
+from scripts.cli import made
 
 CASES_FOLDER = Path(__file__).parents[3] / "shared" / "parity"
 CASES = sorted(path.parent for path in CASES_FOLDER.glob("*/*/case.json"))
@@ -20,7 +20,7 @@ needs_cases = pytest.mark.skipif(not CASES, reason=f"there are no parity cases i
 
 
 def parity(*args: str) -> tuple[int, list[dict[str, object]]]:
-    result = CliRunner().invoke(app, ["parity", *args])
+    result = CliRunner().invoke(made(["parity"]), ["parity", *args])
     return result.exit_code, [json.loads(line) for line in result.output.splitlines() if line.startswith("{")]
 
 
@@ -50,12 +50,12 @@ def test_a_tensor_that_is_off_ends_with_1_and_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_no_case_is_refused_in_a_sentence(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["parity", str(tmp_path)])
+    result = CliRunner().invoke(made(["parity"]), ["parity", str(tmp_path)])
     assert result.exit_code == 2
     assert "case.json" in result.output
     (tmp_path / "case.json").write_text('{"family": "unheard-of"}')
     save_file({"image": torch.zeros(1)}, tmp_path / "expected.safetensors")
-    assert "unheard-of" in CliRunner().invoke(app, ["parity", str(tmp_path)]).output
+    assert "unheard-of" in CliRunner().invoke(made(["parity"]), ["parity", str(tmp_path)]).output
 
 
 def test_the_relative_error_is_of_norms_and_tells_wrong_shapes_and_nan() -> None:
@@ -75,10 +75,10 @@ def test_a_case_that_does_not_go_together_is_refused_in_a_sentence(tmp_path: Pat
     weights = load_file(case / "weights.safetensors")
     weights["y_embedder.bias"] = weights.pop("y_embedder.weight")
     save_file(weights, tmp_path / "weights.safetensors")
-    assert "y_embedder.bias" in CliRunner().invoke(app, ["parity", str(tmp_path)]).output
+    assert "y_embedder.bias" in CliRunner().invoke(made(["parity"]), ["parity", str(tmp_path)]).output
     shutil.copyfile(case / "weights.safetensors", tmp_path / "weights.safetensors")
     settings = json.loads((case / "case.json").read_text())
     settings["sampling"]["shift"] = 1
     (tmp_path / "case.json").write_text(json.dumps(settings))
-    result = CliRunner().invoke(app, ["parity", str(tmp_path)])
+    result = CliRunner().invoke(made(["parity"]), ["parity", str(tmp_path)])
     assert (result.exit_code, "shift" in result.output) == (2, True)

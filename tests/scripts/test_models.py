@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from models.catalog import LicenceError, card_names, read_card
 from models.files.records import Record, write_record
-from scripts.cli import app
+from scripts.cli import made
 from scripts.options import settings_with
 from scripts.workers import worker_argvs
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 def fitting_room(*words: str, **variables: str) -> Result:
     """In this process, as torch takes seconds to import."""
     unset: dict[str, str | None] = {name: None for name in os.environ if name.startswith(("FITTING_ROOM", "REDIS"))}
-    return CliRunner().invoke(app, words, env=unset | variables)
+    return CliRunner().invoke(made(words), words, env=unset | variables)
 
 
 def own_card(folder: Path) -> Path:
