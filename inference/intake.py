@@ -54,6 +54,7 @@ class Intake:
         self._is_awaited = False
         self._owes = False  # a batch that was claimed when the device waited for it: it is made, whatever comes
         self._stopping = False
+        self._failure: BaseException | None = None  # that ended its thread
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
 
     def start(self) -> None:
@@ -72,11 +73,16 @@ class Intake:
         self._threads.shutdown()
 
     def take(self, timeout_s: float) -> list[Job]:
-        """The next batch; nothing when there is none within `timeout_s`."""
+        """The next batch; nothing when there is none within `timeout_s`. What ended the thread is raised here: else the
+        worker would count as ready and wait for ever."""
         with self._changed:
             self._is_awaited = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._ready or (self._stopping and not self._owes), timeout_s)
+            self._changed.wait_for(
+                lambda: self._ready or self._failure or (self._stopping and not self._owes), timeout_s
+            )
+            if self._failure is not None:
+                raise self._failure
             if not self._ready or (self._stopping and not self._owes):
                 return []
             self._is_awaited = self._owes = False
@@ -94,6 +100,14 @@ class Intake:
         return self._owes
 
     def _run(self) -> None:
+        try:
+            self._claim_until_stopped()
+        except BaseException as error:
+            with self._changed:
+                self._failure = error
+                self._changed.notify_all()
+
+    def _claim_until_stopped(self) -> None:
         while not self._stopping:
             if self._ready:
                 self._drop_cancelled()
@@ -102,9 +116,12 @@ class Intake:
             elif self._is_time_to_claim_ahead():
                 self._claim(ahead=True)
             self._pause()
-        if not self._owes:
-            for job in reversed(self._ready):
-                self._hand_back(job.claim)
+        with self._changed:
+            if self._owes:
+                return
+            left, self._ready = self._ready, []
+        for job in reversed(left):
+            self._hand_back(job.claim)
 
     def _pause(self) -> None:
         """For a while, but not when the device waits for a batch that there is not."""
@@ -153,6 +170,7 @@ class Intake:
         with self._changed:
             gone = [job for job in self._ready if self._pulse.verdict(job.claim) is not Verdict.HELD]
             self._ready = [job for job in self._ready if job not in gone]
+            self._owes = self._owes and bool(self._ready)
         for job in gone:
             self._outlet.end(job.claim, CANCELLED)
 

@@ -78,6 +78,19 @@ async def test_an_idle_worker_takes_jobs_again_after_an_outage(
     assert workshop.workers[0].poll() is None
 
 
+async def test_a_worker_whose_claims_redis_refuses_ends_for_another_to_take_its_place(
+    workshop: Workshop, client: redis.Redis
+) -> None:
+    workshop.start()
+    await workshop.until_final(await workshop.submit())
+    client.set("fitting-room:idle:paperdoll", "no sorted set")
+    await asyncio.to_thread(workshop.workers[0].wait, 15)
+    client.delete("fitting-room:idle:paperdoll")
+    job = await workshop.submit()
+    workshop.start()
+    await workshop.until_final(job)
+
+
 async def test_a_worker_that_redis_has_forgotten_registers_again(workshop: Workshop, client: redis.Redis) -> None:
     name = workshop.start(lease_s=0.6)
     await workshop.until_final(await workshop.submit())
