@@ -88,24 +88,31 @@ class Outlet:
         self.end(claim, Ending(error_code=ErrorCode.INTERNAL, error_message=SENTENCE, details=details))
 
     def _finish(self, job: Job, canvas: Canvas) -> None:
-        stats = self._generator.stats
         try:
             with self._deadlines.within(job.claim.timeout_s):
-                with stats.seconds("finish"):
-                    picture = self._generator.finish(job.prepared, canvas)
-                with stats.seconds("encode"):
-                    data = pictures.encode(picture.image)
-                assert job.claim.request is not None
-                key = result_key(job.claim.request)
-                with stats.seconds("store"):
-                    self._blobs.put(key, data)
+                ending = self._stored(job, canvas)
         except DeviceLostError as error:
             self._on_device_lost(error)
         except Exception as error:
             self.fail(job.claim, error)
         else:
-            stats.add("pictures")
-            self._end(job.claim, Ending(key, picture.warnings, picture.optimisations))
+            self._end(job.claim, ending)
+
+    def _stored(self, job: Job, canvas: Canvas) -> Ending:
+        """Make and store a job's picture; one that is to be stopped by then leaves none."""
+        stats, request = self._generator.stats, job.claim.request
+        assert request is not None
+        with stats.seconds("finish"):
+            picture = self._generator.finish(job.prepared, canvas)
+        with stats.seconds("encode"):
+            data = pictures.encode(picture.image)
+        if self._pulse.verdict(job.claim) is not Verdict.HELD:
+            return CANCELLED
+        key = result_key(request)
+        with stats.seconds("store"):
+            self._blobs.put(key, data)
+        stats.add("pictures")
+        return Ending(key, picture.warnings, picture.optimisations)
 
     def _end(self, claim: Claim, ending: Ending) -> None:
         if self._pulse.verdict(claim) is Verdict.CANCEL:

@@ -96,6 +96,16 @@ async def test_a_job_cancelled_while_it_waits_ready_ends_at_once(workshop: Works
     assert workshop.taken() == (1, 1)
 
 
+async def test_a_job_cancelled_while_its_picture_is_finished_leaves_none(workshop: Workshop) -> None:
+    job = await workshop.submit()
+    workshop.start(**ONE_BY_ONE | {"beside_s": 0.5})
+    await until_noted(workshop, ("finish", 1))
+    await workshop.queue.cancel(job, SHOP)
+    (ended,) = await workshop.until_final(job)
+    assert ended.error_code is ErrorCode.CANCELLED
+    assert not workshop.blobs.exists(f"results/{SHOP}/{job}.png")
+
+
 async def test_sigterm_hands_back_at_no_cost_what_was_claimed_ahead_while_the_running_batch_ends(
     workshop: Workshop, client: redis.Redis
 ) -> None:
@@ -194,7 +204,7 @@ from inference.deadlines import Deadlines
 deadlines = Deadlines()
 def short_stage():
     with deadlines.within({short_s}):
-        time.sleep(0.1)
+        time.sleep(0.2)
 with deadlines.within(30):
     stage = threading.Thread(target=short_stage)
     stage.start()
@@ -204,7 +214,7 @@ print("alive")
 """
 
 
-@pytest.mark.parametrize(("short_s", "said", "code"), [(0.3, "alive", 0), (0.05, "in short_stage", 1)])
+@pytest.mark.parametrize(("short_s", "said", "code"), [(0.6, "alive", 0), (0.05, "in short_stage", 1)])
 def test_the_watchdog_watches_stages_and_not_what_waits(short_s: float, said: str, code: int) -> None:
     ended = subprocess.run([sys.executable, "-c", WATCHED.format(short_s=short_s)], capture_output=True, timeout=20)
     assert said in (ended.stdout + ended.stderr).decode()
