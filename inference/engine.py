@@ -66,6 +66,8 @@ class Engine:
         self._device = torch.device(device_name)
         if self._device.type == "cuda" and (self._device.index or 0) >= torch.cuda.device_count():
             raise EngineError(f"There is no CUDA device for {device_name!r}: use --device cpu, or mend the driver.")
+        if self._device.type == "cuda":
+            torch.cuda.set_device(self._device.index or 0)  # for what names no device, as streams of libraries do
         self.policy = BatchPolicy(1, 0.0, options.overlap)
         self._options = options
         self._threads = Threads(self._device, overlap=options.overlap)

@@ -62,8 +62,10 @@ class Graphed:
         if signature not in self._recordings:
             self._recordings[signature] = None
             return None
+        device = next(leaf.device for leaf in leaves if isinstance(leaf, Tensor))
         try:
-            self._recordings[signature] = self._recorded(leaves, spec)
+            with torch.cuda.device(device):  # a recording hears the current device alone, whatever the tensors are on
+                self._recordings[signature] = self._recorded(leaves, spec)
         except RuntimeError as error:  # what runs here waits for the host: it cannot be recorded
             logger.warning("no CUDA graph: %s", error)
             self.is_recording = False
@@ -81,7 +83,7 @@ class Graphed:
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
         # Other threads put photographs on the device meanwhile: only this one's calls must bear being recorded.
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        with torch.cuda.graph(graph, stream=aside, capture_error_mode="thread_local"):
             outputs = self._run(*args, **kwargs)
         return Recording(graph, [leaf for leaf in fixed if isinstance(leaf, Tensor)], outputs)
 

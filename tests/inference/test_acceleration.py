@@ -21,6 +21,7 @@ from inference import acceleration
 from inference.acceleration import Acceleration, accelerate
 from inference.artefacts import Artefacts
 from inference.batching import EngineError
+from inference.graphs import Graphed
 from inference.kernels import Kernel, available, within
 from inference.loading import family_of
 from models.base import Image, Loading, Mask, SamplingSettings, TryOnInputs
@@ -292,3 +293,10 @@ def card_with(table: str, folder: Path) -> str:
     path = folder / "mine.toml"
     path.write_text((Path("models/cards/paperdoll.toml")).read_text() + f"\n[acceleration]\n{table}\n")
     return str(path)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: there is none that records")
+def test_what_was_recorded_on_a_gpu_answers_what_it_is_asked() -> None:
+    gpu = torch.device("cuda", torch.cuda.device_count() - 1)  # of several, one that is not torch's current one
+    doubled = Graphed(lambda number: number * 2, on_failure=lambda: None)
+    assert [doubled(torch.full((1,), number, device=gpu)).item() for number in range(4)] == [0, 2, 4, 6]
