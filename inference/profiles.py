@@ -96,18 +96,22 @@ class Profiles:
                 {int(size): value for size, value in told[name].items()} for name in ("seconds", "peak_bytes")
             )
             return Profile(seconds, peaks, told["most"])
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             logger.warning("%s is not a profile: it is measured again", self._path)
             return None
 
     def save(self, profile: Profile) -> None:
+        """For the next start; where that is not possible, it will measure again."""
         if self._path is None:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._path.with_suffix(f".{time.monotonic_ns()}.draft")
         told = {"circumstance": json.loads(self._circumstance), "profile": asdict(profile)}
-        draft.write_text(json.dumps(told, indent=1))
-        draft.replace(self._path)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            draft = self._path.with_suffix(f".{time.monotonic_ns()}.draft")
+            draft.write_text(json.dumps(told, indent=1))
+            draft.replace(self._path)
+        except OSError as error:
+            logger.warning("the profile is not kept: %s", error)
 
 
 def with_most(profile: Profile, most: int) -> Profile:

@@ -71,3 +71,10 @@ def test_a_broken_file_is_measured_again(tmp_path: Path) -> None:
     (path,) = (tmp_path / "profiles").iterdir()
     path.write_text("{")
     assert profiles.load() is None
+
+
+def test_where_nothing_can_be_kept_it_is_measured_each_time(tmp_path: Path) -> None:
+    (tmp_path / "profiles").write_text("a file where the folder would be")
+    profiles = Profiles(tmp_path, {"card": "a"})
+    profiles.save(Profile({1: 1.0}, {1: 0}))
+    assert profiles.load() is None
