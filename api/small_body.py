@@ -38,7 +38,9 @@ class SmallBody(APIRoute):
 
 
 def _is_announced_small(request: Request) -> bool:
-    """By its Content-Length, beyond which the server reads nothing."""
+    """By its Content-Length, beyond which the server reads nothing, unless chunks are announced too."""
+    if "transfer-encoding" in request.headers:
+        return False
     length = request.headers.get("content-length", "")
     return length.isascii() and length.isdigit() and int(length) <= LARGEST_KB * 1024
 
