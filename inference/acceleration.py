@@ -72,7 +72,7 @@ def accelerate(
     changes = _changes(family, card, device, dtype, is_compiled=is_compiled)
     if not changes:
         return Acceleration()
-    artefacts = Artefacts.open(folder, key_of(card, networks, device, dtype)) if folder is not None else None
+    artefacts = _artefacts(folder, key_of(card, networks, device, dtype)) if folder is not None else None
     facts = artefacts.facts if artefacts is not None else {}
     for change in changes:
         if isinstance(change, Attention):
@@ -86,6 +86,14 @@ def accelerate(
     networks["denoiser"].forward = denoiser
     guidance = (None, 1.0, 2.0) if is_compiled else (None,)
     return Acceleration(denoiser, artefacts, is_compiled, guidance)
+
+
+def _artefacts(folder: Path, key: str) -> Artefacts | None:
+    try:
+        return Artefacts.open(folder, key)
+    except OSError as error:
+        logger.warning("what is compiled is not kept, and each start compiles again: %s", error)
+        return None
 
 
 def _changes(

@@ -6,12 +6,14 @@ is not what its list says, or has none, was torn and counts as not there.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
 import logging
 import os
 import platform
+import re
 import shutil
 import time
 from collections.abc import Mapping
@@ -26,6 +28,7 @@ from models.card import ModelCard
 from models.files.checking import sha256_of
 
 CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
+ASIDE = re.compile(r"\.\d+$")  # the process that writes; a card's name may have dots of its own
 LEFT_S = 86400.0
 LIST, FACTS, CODE = "files.json", "facts.json", "inductor"
 DETERMINING = ("torch", "triton", "diffusers", "torchao", "flash-attn-3")
@@ -44,7 +47,11 @@ class Artefacts:
 
     @classmethod
     def open(cls, folder: Path, key: str) -> Artefacts:
-        """Those under a key, or a place for new ones; from here on the compiler looks and writes there."""
+        """Those under a key, or a place for new ones; from here on the compiler looks and writes there.
+
+        Raises:
+            OSError: there can be no such place.
+        """
         found = cls(folder / key)
         if _is_whole(found.folder):
             found.facts = json.loads((found.folder / FACTS).read_text())
@@ -78,9 +85,10 @@ class Artefacts:
 
 def _sweep(folder: Path) -> None:
     """Takes away what workers that ended in the middle left aside."""
-    for left in folder.glob("*.*"):
-        if left.is_dir() and time.time() - left.stat().st_mtime > LEFT_S:
-            shutil.rmtree(left, ignore_errors=True)
+    for left in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another worker has just moved it to its place
+            if ASIDE.search(left.name) and time.time() - left.stat().st_mtime > LEFT_S:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def key_of(card: ModelCard, networks: Mapping[str, nn.Module], device: torch.device, dtype: torch.dtype) -> str:

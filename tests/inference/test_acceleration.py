@@ -193,6 +193,22 @@ def test_what_is_not_kept_is_not_found(tmp_path: Path) -> None:
     assert not artefacts(tmp_path).is_restored
 
 
+def test_only_what_was_left_aside_is_swept_whatever_a_card_is_called(tmp_path: Path) -> None:
+    artefacts(tmp_path, "model-1.5-0a").keep()
+    left = artefacts(tmp_path, "model-1.5-0b").aside
+    for folder in (tmp_path / "model-1.5-0a", left):
+        os.utime(folder, (0, 0))
+    for _ in range(2):
+        assert artefacts(tmp_path, "model-1.5-0a").is_restored
+    assert not left.exists()
+
+
+def test_where_artefacts_cannot_lie_a_worker_starts_without_them(tmp_path: Path) -> None:
+    (tmp_path / "compiled").write_text("a file where the folder would be")
+    card = small("paperdoll", tmp_path, attention="on")
+    assert accelerate(loaded(card), card, CPU, tmp_path / "compiled").artefacts is None
+
+
 def test_a_cpu_compiles_only_what_a_card_says(tmp_path: Path) -> None:
     family = loaded(card := small("paperdoll", tmp_path))
     assert accelerate(family, card, CPU, None).optimisations == ()
