@@ -42,12 +42,12 @@ class Forecast:
 
     def early_by_s(self) -> float:
         """How long the next claim can still wait; 0 when it is time."""
-        began_at = self._began_at
+        began_at, fraction = self._began_at, self._fraction  # read once, for the device loop changes them
         if began_at is None:
             return 0.0
         elapsed_s = time.monotonic() - began_at
-        if self._fraction:
-            left_s = elapsed_s * (1 - self._fraction) / self._fraction
+        if fraction:
+            left_s = elapsed_s * (1 - fraction) / fraction
         else:
             left_s = self._batch_s - elapsed_s if self._batch_s else math.inf
         return max(0.0, left_s - CAUTION * self._preparation_s - SLACK_S)

@@ -52,6 +52,7 @@ class Intake:
         self._changed = threading.Condition()
         self._ready: list[Job] = []
         self._is_awaited = False
+        self._is_claiming = False
         self._owes = False  # a batch that was claimed when the device waited for it: it is made, whatever comes
         self._stopping = False
         self._failure: BaseException | None = None  # that ended its thread
@@ -95,6 +96,11 @@ class Intake:
         return bool(self._ready)
 
     @property
+    def is_claiming(self) -> bool:
+        """Whether a batch may just be claimed or made ready."""
+        return self._is_claiming
+
+    @property
     def owes(self) -> bool:
         """Whether a batch is to be taken, even now that it stops."""
         return self._owes
@@ -134,10 +140,10 @@ class Intake:
 
     def _claim(self, *, ahead: bool) -> None:
         began_at = time.monotonic()
-        self._owes = not ahead
+        self._owes, self._is_claiming = not ahead, True
         claims = self._line.claim(self._generator.policy.max_jobs, ahead=ahead)
         if not claims:
-            self._owes = False
+            self._owes = self._is_claiming = False
             if not ahead:
                 self._line.wait(self._generator.policy)
             return
@@ -145,7 +151,7 @@ class Intake:
         jobs = [job for job in self._threads.map(self._prepare, claims) if job is not None]
         self._forecast.prepared(time.monotonic() - began_at)
         with self._changed:
-            self._ready = jobs
+            self._ready, self._is_claiming = jobs, False
             self._owes = self._owes and bool(jobs)
             self._changed.notify_all()
 

@@ -145,7 +145,7 @@ class BatchWorker(SimpleWorker):
         """Nothing: the pulse renews the registration, also while the device is busy."""
 
     def check_for_suspension(self, burst: bool) -> None:
-        if not self._intake.has_batch:  # what is claimed is made
+        if not (self._intake.has_batch or self._intake.is_claiming):  # what is claimed is made
             patiently(lambda: super(BatchWorker, self).check_for_suspension(burst))
 
     def run_maintenance_tasks(self) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from rq.job import Job
+from rq.suspension import suspend
 
 from inference.jobs import ErrorCode, GenerationRequest, Status
 from inference.leases import Leases
@@ -104,6 +105,16 @@ async def test_a_job_cancelled_while_its_picture_is_finished_leaves_none(worksho
     (ended,) = await workshop.until_final(job)
     assert ended.error_code is ErrorCode.CANCELLED
     assert not workshop.blobs.exists(f"results/{SHOP}/{job}.png")
+
+
+async def test_what_was_claimed_ahead_before_a_suspension_is_made(workshop: Workshop, client: redis.Redis) -> None:
+    jobs = [await workshop.submit() for _ in range(3)]
+    workshop.start(**ONE_BY_ONE | {"beside_s": 1.0})
+    await until_noted(workshop, ("prepare", 2))
+    suspend(client)
+    states = await workshop.until_final(*jobs[:2], within_s=10)
+    assert [state.status for state in states] == [Status.COMPLETED] * 2
+    assert (await workshop.find(jobs[2])).status is Status.PENDING
 
 
 async def test_sigterm_hands_back_at_no_cost_what_was_claimed_ahead_while_the_running_batch_ends(
