@@ -19,6 +19,7 @@ from inference.profiles import Profile, Timing
 from models import catalog
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
 from models.catalog import Licence, ModelCard
+from models.exactness import Approximations, Exactness, Optimisation, exactly
 from models.flops import FlopCount
 
 ALONE = EngineOptions(overlap=False)
@@ -142,6 +143,31 @@ def test_each_input_gets_its_own_picture_after_the_card_s_number_of_steps(engine
 
 def test_a_batch_s_own_number_of_steps_wins(engine: Engine) -> None:
     assert run(engine, inputs(10), steps=2) == ([12], [0.5, 1.0])
+
+
+def test_a_picture_names_what_made_it(engine: Engine, family: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(family, "optimisations", lambda settings: exactly("nothing done twice"))
+    assert make_one(engine, inputs(), KEY).optimisations == exactly("nothing done twice")
+    fewer = make_one(engine, inputs(), BatchKey("counting", 2, None)).optimisations
+    assert [one.exactness for one in fewer] == [Exactness.EXACT, Exactness.APPROXIMATE]
+    prepared = [engine.prepare(inputs(seed), KEY) for seed in (1, 2)]
+    canvases = engine.denoise(prepared, KEY, lambda done: None, lambda index: False)
+    together = [engine.finish(*pair).optimisations for pair in zip(prepared, canvases, strict=True)]
+    assert {one.exactness for one in together[0]} == {Exactness.EXACT, Exactness.NEAR}
+
+
+def test_what_is_not_offered_is_refused_before_anything_is_made(
+    engine: Engine, family: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = BatchKey("counting", None, None, strict=True)
+    engine.prepare(inputs(), strict)
+    quantised = (Optimisation("int8 weights", Exactness.APPROXIMATE, 0.01),)
+    monkeypatch.setattr(family, "optimisations", lambda settings: quantised)
+    for key in (strict, BatchKey("counting", None, None, Approximations(garment_reuse_steps=2))):
+        with pytest.raises(GenerationError) as caught:
+            engine.prepare(inputs(), key)
+        assert caught.value.code is ErrorCode.NOT_OFFERED
+    assert family.calls == []
 
 
 @pytest.mark.parametrize(
