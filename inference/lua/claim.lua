@@ -32,6 +32,16 @@ local function is_for_another(queue)
   return redis.call('ZCARD', idle_key(queue)) > (redis.call('ZSCORE', idle_key(queue), worker) and 1 or 0)
 end
 
+-- A job that has outlived a worker may be what kills them: nothing shares its batch, or is claimed while it runs.
+local function runs_alone(id) return redis.call('HEXISTS', job_key(id), 'outlived') == 1 end
+
+local function has_one_that_runs_alone()
+  for _, composite in ipairs(redis.call('SMEMBERS', worker_key(worker) .. ':executions')) do
+    if runs_alone(string.match(composite, '^[^:]+')) then return true end
+  end
+  return false
+end
+
 -- The jobs near the head that can share its batch, in order; up to one that others have overtaken often enough: what is
 -- behind that one waits until it is taken.
 local function company(queue)
@@ -41,11 +51,14 @@ local function company(queue)
     if job[1] ~= 'queued' then
       leave_line(queue, id) -- erased, or ended by another tool, while it waited
     else
+      local is_alone = runs_alone(id)
+      if is_alone and not batch and not idle_s then return {} end
+      local fits, overtaken = not batch or not is_alone and batch == (job[2] or ''), tonumber(job[6]) or 0
       batch = batch or job[2] or ''
-      local fits, overtaken = batch == (job[2] or ''), tonumber(job[6]) or 0
       found[#found + 1] = { id = id, request = job[3] or '', timeout = tonumber(job[4]) or 600, fits = fits,
         garment = job[5], is_due = overtaken >= MOST_OVERTAKEN }
-      if num_executions == 1 or not fits and overtaken >= MOST_OVERTAKEN then break end -- alone, the head is enough
+      if num_executions == 1 or is_alone and #found == 1 then break end -- the head is enough
+      if not fits and overtaken >= MOST_OVERTAKEN then break end
     end
   end
   return found
@@ -67,6 +80,7 @@ local function chosen(found)
 end
 
 if redis.call('EXISTS', RQ .. ':suspended') == 1 then return {} end
+if not idle_s and has_one_that_runs_alone() then return {} end
 for q = 7, 6 + num_queues do
   local queue, claimed = ARGV[q], { ARGV[q] }
   if idle_s or not is_for_another(queue) then

@@ -394,6 +394,17 @@ async def test_a_job_that_kills_every_worker_fails_in_the_end_and_is_refunded(wo
     assert workshop.taken() == (0, 0)
 
 
+async def test_a_job_that_kills_every_worker_takes_no_other_with_it(workshop: Workshop, client: redis.Redis) -> None:
+    before, fatal, behind = await workshop.submit(), await workshop.submit("device lost"), await workshop.submit()
+    for _ in range(4):
+        workshop.start(num_steps=1)
+        assert workshop.workers[-1].wait(10) != 0
+    workshop.start(num_steps=1)
+    states = await workshop.until_final(before, fatal, behind)
+    assert [state.error_code for state in states] == [None, ErrorCode.WORKER_LOST, None]
+    assert {Job.fetch(job, connection=client).retries_left for job in (before, behind)} == {2}
+
+
 async def test_a_lost_device_leaves_the_jobs_to_the_next_worker(workshop: Workshop, client: redis.Redis) -> None:
     fatal, innocent = await workshop.submit("device lost"), await workshop.submit()
     workshop.start(num_steps=1)
