@@ -6,20 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from scripts.bench.engine_figures import compared, denoise_tflop, figures_of
 from scripts.bench.engine_rounds import PUBLISHED, Measured, Plan, known, unseen
 from scripts.bench.machine import this_machine
-from scripts.bench.making import Made
 from scripts.bench.plots import Bar, Line, Plot
 from scripts.bench.report import Report, Table
-from scripts.bench.spread import Spread, ratio_of, spread_of
-
-SAME = 1e-4
-"""Mean difference, as a share of a picture's range, up to which float32 pictures are the same."""
+from scripts.bench.spread import Spread, spread_of
 
 
 def engine_report(plan: Plan, measured: Measured, command: str) -> Report:
     """Of a run."""
-    figures = _figures(plan, measured)
+    figures = figures_of(plan, measured)
     return Report(
         name=f"engine-{plan.card.name}",
         title=f"Engine: {plan.card.title}",
@@ -32,79 +29,6 @@ def engine_report(plan: Plan, measured: Measured, command: str) -> Report:
     )
 
 
-def _figures(plan: Plan, measured: Measured) -> dict[str, Any]:
-    figures: dict[str, Any] = {
-        "card": plan.card.name,
-        "device": plan.device,
-        "precision": str(measured.limits.dtype).removeprefix("torch."),
-        "num_inference_steps": plan.num_steps,
-        "people": plan.people,
-        "rounds": measured.num_rounds,
-        "cold_start_s": measured.cold_start_s,
-        "ready_s": measured.ready_s,
-        "first_picture_s": measured.first_s,
-        "matmul_peak_tflops": measured.limits.tflops,
-        "copy_gbytes_s": measured.limits.gbytes,
-        "by_batch": {str(batch): _of(plan, measured, known(batch), batch) for batch in plan.batches},
-        "garment_new": _of(plan, measured, unseen(max(plan.batches)), max(plan.batches)),
-    }
-    if PUBLISHED in measured.made:
-        figures["published"] = _of(plan, measured, PUBLISHED, 1)
-        figures |= _ratios(plan, measured)
-    return figures
-
-
-def _of(plan: Plan, measured: Measured, name: str, batch: int) -> dict[str, Any]:
-    made = measured.made[name]
-    per_s = spread_of([plan.people / one.seconds for one in made])
-    loop_per_s = spread_of([plan.people / one.loop_s for one in made])
-    tflops = loop_per_s.times(_denoise_tflop(measured, name, batch))
-    return {
-        "pictures_per_s": per_s,
-        "batch_latency_s": spread_of([seconds for one in made for seconds in one.batches_s]),
-        "loop_s_per_picture": loop_per_s.per,
-        "loop_share": spread_of([one.loop_s / one.seconds for one in made]),
-        "tflops": tflops,
-        "peak_share": tflops.times(1 / measured.limits.tflops.median),
-        "peak_gib": measured.peak_gib[name],
-    }
-
-
-def _denoise_tflop(measured: Measured, name: str, batch: int) -> float:
-    """Of a picture's loop, as it is made: jobs of one batch read a new garment once."""
-    flops = measured.flops
-    if name == PUBLISHED:
-        return flops.denoise_published
-    whole = flops.parts["denoise"]
-    cached = whole if flops.denoise_garment_cached is None else flops.denoise_garment_cached
-    return cached if name == known(batch) else cached + (whole - cached) / batch
-
-
-def _ratios(plan: Plan, measured: Measured) -> dict[str, Any]:
-    """How many times as fast as the published way, round by round."""
-    told: dict[str, Any] = {}
-    for label, name in _compared(plan):
-        ours, published = measured.made[name], measured.made[PUBLISHED]
-        told[f"{label}_ratio"] = ratio_of(_seconds(published), _seconds(ours))
-        told[f"{label}_loop_ratio"] = ratio_of(_loops(published), _loops(ours))
-    told["largest_difference"] = max(measured.differences.values())
-    told["same_pictures"] = told["largest_difference"] <= SAME
-    return told
-
-
-def _compared(plan: Plan) -> list[tuple[str, str]]:
-    largest = max(plan.batches)
-    return [("garment_known", known(largest)), ("garment_new", unseen(largest))]
-
-
-def _seconds(made: list[Made]) -> list[float]:
-    return [one.seconds for one in made]
-
-
-def _loops(made: list[Made]) -> list[float]:
-    return [one.loop_s for one in made]
-
-
 def _tables(plan: Plan, measured: Measured, figures: dict[str, Any]) -> list[Table]:
     rows = [(known(int(batch)), figures["by_batch"][batch]) for batch in figures["by_batch"]]
     rows.append((unseen(max(plan.batches)), figures["garment_new"]))
@@ -114,11 +38,11 @@ def _tables(plan: Plan, measured: Measured, figures: dict[str, Any]) -> list[Tab
     keys = ("pictures_per_s", "batch_latency_s", "loop_share", "tflops", "peak_share", "peak_gib")
     tables = [Table("Pictures", columns, [(name, *(of[key] for key in keys)) for name, of in rows])]
     if PUBLISHED in measured.made:
-        compared = [
+        rows_compared = [
             (name, figures[f"{label}_ratio"], figures[f"{label}_loop_ratio"], measured.differences[name])
-            for label, name in _compared(plan)
+            for label, name in compared(plan)
         ]
-        tables.append(Table("Times as fast as published", ("", "pictures", "loop", "difference"), compared))
+        tables.append(Table("Times as fast as published", ("", "pictures", "loop", "difference"), rows_compared))
     names = {"cold_start_s": "process to ready", "ready_s": "engine to ready", "first_picture_s": "first picture"}
     tables.append(Table("Start", ("", "seconds"), [(told, figures[key]) for key, told in names.items()]))
     return tables
@@ -155,7 +79,7 @@ def _roofline(plan: Plan, measured: Measured, figures: dict[str, Any]) -> Plot:
     weights = sum(file.size for file in plan.card.files if file.path.endswith(".safetensors"))
     points = {}
     for batch, of in figures["by_batch"].items():
-        work = _denoise_tflop(measured, known(int(batch)), int(batch)) * int(batch) / plan.num_steps
+        work = denoise_tflop(measured, known(int(batch)), int(batch)) * int(batch) / plan.num_steps
         points[work * 1e12 / weights] = of["tflops"].median
     peak, moved = measured.limits.tflops.median, measured.limits.gbytes.median
     ridge = peak * 1e3 / moved
