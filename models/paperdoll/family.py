@@ -16,7 +16,7 @@ from models.catalog import ModelCard
 from models.flops import FlopCount, count
 from models.paperdoll.composition import Composition
 from models.paperdoll.denoising import NUM_CONDITIONS, Look, Scene, look
-from models.paperdoll.framing import Frame, to_tensor
+from models.paperdoll.framing import Frame
 from models.paperdoll.layers import Reading
 from models.paperdoll.networks import HEIGHT, WIDTH, Networks
 from models.paperdoll.painter import Finding, full_size_mask, paint
@@ -117,8 +117,8 @@ class PaperDoll(TryOnFamily[Prepared, State, Finding]):
     @torch.inference_mode()
     def finish(self, prepared: Prepared, canvas: Finding) -> Image:
         pictures = prepared.inputs
-        person = to_tensor(prepared.person_frame.padded(pictures.person))
-        garment = to_tensor(prepared.garment_frame.padded(pictures.garment))
+        person = prepared.person_frame.padded(pictures.person)
+        garment = prepared.garment_frame.padded(pictures.garment)
         picture = prepared.person_frame.cropped(paint(canvas, person, garment), pictures.person)
         if pictures.mask is None:
             return picture

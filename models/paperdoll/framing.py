@@ -42,9 +42,10 @@ class Frame:
             np.asarray(Pillow.fromarray(self.padded(picture)).resize((width, height), Pillow.Resampling.BOX))
         )
 
-    def cropped(self, picture: Tensor, original: Image) -> Image:
-        """`[1, 3, H, W]` in [0, 1] of the padded size, back to the original's size as `uint8`."""
-        return (self.inner(picture[0], original) * 255).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+    def cropped(self, picture: Image, original: Image) -> Image:
+        """A picture of the padded size, back to the original's size."""
+        height, width = original.shape[:2]
+        return np.ascontiguousarray(picture[self.top : self.top + height, self.left : self.left + width])
 
     def inner(self, field: Tensor, original: Image) -> Tensor:
         """`[..., H, W]` of the padded size without the padding."""

@@ -1,4 +1,4 @@
-"""A colour layer for each part of the new picture, at any size.
+"""A colour layer for each part of the new picture.
 
 What is known - the person's own pixels where a part shows, the cloth of the flat-lay - comes from the pictures given;
 the rest is spread from it once, at the readers' size.
@@ -19,8 +19,6 @@ from models.paperdoll.geometry import BodyCoordinates
 
 OWN = (BACKGROUND, SKIN, TROUSERS, HEAD)
 CLOTH = (TORSO, LEFT_SLEEVE, RIGHT_SLEEVE)
-Window = tuple[slice, slice]  # rows and columns of a picture
-EVERYWHERE: Window = (slice(None), slice(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +38,6 @@ def widen(field: Tensor, pixels: int) -> Tensor:
     return functional.max_pool2d(field, 2 * pixels + 1, 1, pixels)
 
 
-def enlarged(field: Tensor, like: Tensor) -> Tensor:
-    """`[B, ..., h, w]` at the size of `like` `[B, C, H, W]`."""
-    if field.shape[-2:] == like.shape[-2:]:
-        return field
-    flat = field.flatten(1, -3) if field.dim() > 4 else field
-    return functional.interpolate(flat, size=like.shape[-2:], mode="bilinear", align_corners=False).reshape(
-        *field.shape[:-2], *like.shape[-2:]
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Spread:
     """Parts of a picture: how far each shows, `known` `[B, N, 1, h, w]`; `colours` `[B, N, 3, h, w]` spread from it."""
@@ -64,10 +52,9 @@ class Spread:
         colours = push_pull(picture.repeat_interleave(num, 0), known.flatten(0, 1)[:, None])
         return cls(known[:, :, None], colours.view(-1, num, *picture.shape[1:]))
 
-    def over(self, picture: Tensor, window: Window = EVERYWHERE) -> Tensor:
-        """The layers in a window of `picture` `[B, 3, H, W]`, its own pixels where known: `[B, N, 3, h, w]`."""
-        spread, known = (enlarged(field, picture)[(..., *window)] for field in (self.colours, self.known))
-        return spread + (picture[(..., *window)][:, None] - spread) * known
+    def over(self, picture: Tensor) -> Tensor:
+        """The layers, `picture`'s own pixels `[B, 3, h, w]` where known: `[B, N, 3, h, w]`."""
+        return self.colours + (picture[:, None] - self.colours) * self.known
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +79,15 @@ class Layers:
         own, cloth = (Spread(s.known[chosen], s.colours[chosen]) for s in (self.own, self.cloth))
         return Layers(own, cloth)
 
-    def at(
-        self,
-        person: Tensor,
-        flat: Tensor,
-        body: BodyCoordinates,
-        flat_body: BodyCoordinates,
-        window: Window = EVERYWHERE,
-    ) -> Tensor:
-        """Seven layers `[B, 7, 3, h, w]` for pictures `person` and `flat` of any sizes; `body` lies in the window."""
+    def at(self, person: Tensor, flat: Tensor, body: BodyCoordinates, flat_body: BodyCoordinates) -> Tensor:
+        """Seven layers `[B, 7, 3, h, w]` for the pictures read."""
         flows = body.to(flat_body) / person.new_tensor([0.75, 1.0])
         cloth = self.cloth.over(flat)
         worn = functional.grid_sample(
             cloth.flatten(0, 1), flows.flatten(0, 1), padding_mode="border", align_corners=False
         )
         torso, left, right = worn.view(len(person), len(CLOTH), 3, *body.u.shape[1:]).unbind(1)
-        background, skin, trousers, head = self.own.over(person, window).unbind(1)
+        background, skin, trousers, head = self.own.over(person).unbind(1)
         return torch.stack([background, torso, left, right, skin, trousers, head], 1)
 
 
