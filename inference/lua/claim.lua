@@ -32,8 +32,8 @@ local function is_for_another(queue)
   return redis.call('ZCARD', idle_key(queue)) > (redis.call('ZSCORE', idle_key(queue), worker) and 1 or 0)
 end
 
--- A job that has outlived a worker may be what kills them: nothing shares its batch, or is claimed while it runs.
-local function runs_alone(id) return redis.call('HEXISTS', job_key(id), 'outlived') == 1 end
+-- A job that has outlived two workers may be what kills them: nothing shares its batch, or is claimed while it runs.
+local function runs_alone(id) return redis.call('HEXISTS', job_key(id), 'runs_alone') == 1 end
 
 local function has_one_that_runs_alone()
   for _, composite in ipairs(redis.call('SMEMBERS', worker_key(worker) .. ':executions')) do

@@ -402,7 +402,7 @@ async def test_a_job_that_kills_every_worker_takes_no_other_with_it(workshop: Wo
     workshop.start(num_steps=1)
     states = await workshop.until_final(before, fatal, behind)
     assert [state.error_code for state in states] == [None, ErrorCode.WORKER_LOST, None]
-    assert {Job.fetch(job, connection=client).retries_left for job in (before, behind)} == {2}
+    assert {Job.fetch(job, connection=client).retries_left for job in (before, behind)} == {1}
 
 
 async def test_a_lost_device_leaves_the_jobs_to_the_next_worker(workshop: Workshop, client: redis.Redis) -> None:
