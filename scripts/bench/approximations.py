@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -32,6 +33,7 @@ def run(
     device: Device = None,
     page: Page = None,
     random_weights: RandomWeights = None,
+    steps: Annotated[int | None, typer.Option(min=2, help="Exact is so many steps, instead of the card's.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Pictures made together.")] = 2,
     rounds: Annotated[int, typer.Option(min=1, help="How often each setting takes its turn.")] = 5,
     figures: Annotated[int, typer.Option(min=10, help="Held-out figures that score the paper doll.")] = 40,
@@ -47,6 +49,7 @@ def run(
         from scripts.checkpoints.random_weights import with_random_weights
 
         chosen = with_random_weights(chosen, random_weights, settings.data / "random-weights")
+    chosen = chosen if steps is None else replace(chosen, num_inference_steps=steps)
     subject = Subject.load(chosen, name, batch)
     rows = subject.measured(settings_for(subject), rounds)
     scores = subject.scored(rows, figures) if chosen.family == "paperdoll" else {}
