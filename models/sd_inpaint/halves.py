@@ -9,6 +9,7 @@ kept, the person's half comes out the same as with the whole canvas.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -30,7 +31,10 @@ class Half(Protocol):
         """By a group norm, `[R, C, h, w]`."""
 
     def convolved(self, module: Any, hidden: Tensor) -> Tensor:
-        """By a 3x3 convolution, which may double the size."""
+        """By a 3x3 convolution."""
+
+    def enlarged(self, sampler: Any, hidden: Tensor, width: int) -> Tensor:
+        """By an upsampling with a 3x3 convolution: twice the rows, and `width` columns."""
 
     def attended(self, attention: Any, tokens: Tensor) -> Tensor:
         """By a self-attention, `[R, N, C]`."""
@@ -52,6 +56,9 @@ class Keeping:
         self.kept.append((hidden[:, :, seam : seam + 1].clone(),))
         convolved: Tensor = module(hidden)
         return convolved
+
+    def enlarged(self, sampler: Any, hidden: Tensor, width: int) -> Tensor:
+        return self.convolved(partial(sampler, output_size=(2 * hidden.shape[2], width)), hidden)
 
     def attended(self, attention: Any, tokens: Tensor) -> Tensor:
         keys, values = attention.to_k(tokens), attention.to_v(tokens)
@@ -81,6 +88,9 @@ class Alone:
         rows = hidden.shape[2]
         return convolved[:, :, : convolved.shape[2] // (rows + 1) * rows]
 
+    def enlarged(self, sampler: Any, hidden: Tensor, width: int) -> Tensor:
+        return self.convolved(partial(sampler, output_size=(2 * hidden.shape[2] + 2, width)), hidden)
+
     def attended(self, attention: Any, tokens: Tensor) -> Tensor:
         keys, values = next(self._kept)
         keys = torch.cat([attention.to_k(tokens), keys], 1)
@@ -108,7 +118,7 @@ def _through(layer: Layer, hidden: Tensor, skips: list[Tensor], embedding: Tenso
     if layer.sampler is None:
         return hidden
     if not layer.leaves:
-        return half.convolved(layer.sampler, hidden)
+        return half.enlarged(layer.sampler, hidden, skips[-1].shape[-1])
     halved: Tensor = layer.sampler(hidden)  # a row of half the size looks up, not down
     skips.append(halved)
     return halved
