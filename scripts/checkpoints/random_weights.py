@@ -92,7 +92,7 @@ def _sized(card: ModelCard, size: str) -> ModelCard:
     network = MappingProxyType({**card.network, **small.pop("network", {})})
     if card.family == "qwen_edit":
         network = MappingProxyType({**network, "areas": {"canvas": 96 * 64, "glance": 96 * 64}})
-    return replace(card, network=network, **small)
+    return replace(card, network=network, tflop_per_picture=0.0, **small)
 
 
 def _list(folder: Path) -> None:

@@ -18,7 +18,7 @@ from inference.options import EngineOptions
 from inference.profiles import Profile, Timing
 from models import catalog
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
-from models.catalog import Licence, ModelCard
+from models.catalog import Licence, ModelCard, WeightFile
 from models.exactness import Approximations, Exactness, Optimisation, exactly
 from models.flops import FlopCount
 
@@ -113,7 +113,7 @@ def engine(family: Counting, card: ModelCard, monkeypatch: pytest.MonkeyPatch) -
 def overlapping(family: Counting, card: ModelCard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
     monkeypatch.setattr(Counting, "load", lambda card, device, loading: family)
     monkeypatch.setattr("inference.loading.family_of", lambda card: Counting)
-    monkeypatch.setattr("inference.engine.measured", larger_is_faster)
+    monkeypatch.setattr("inference.warming.measured", larger_is_faster)
     return Engine(card, "cpu", EngineOptions(cache_folder=tmp_path))
 
 
@@ -132,7 +132,8 @@ def run(
     progress: list[float] = []
     prepared = [engine.prepare(one, KEY) for one in batch]
     canvases = engine.denoise(prepared, BatchKey("counting", steps, None), progress.append, stopped)
-    pictures = [canvas and engine.finish(one, canvas) for one, canvas in zip(prepared, canvases, strict=True)]
+    pairs = zip(prepared, canvases, strict=True)
+    pictures = [None if canvas is None else engine.finish(one, canvas) for one, canvas in pairs]
     return [picture and int(picture.image[0, 0, 0]) for picture in pictures], progress
 
 
@@ -234,6 +235,30 @@ def test_a_batch_that_memory_does_not_hold_is_made_in_halves_and_the_next_are_no
     assert progress == sorted(progress)
     assert progress[-1] == 1.0
     assert overlapping.policy.max_jobs <= 2
+
+
+def test_while_one_half_runs_a_job_of_the_other_can_be_stopped(overlapping: Engine, family: Counting) -> None:
+    family.holds = 2
+    family.calls.clear()
+    levels, _ = run(
+        overlapping,
+        *(inputs(10 * k) for k in range(4)),
+        steps=2,
+        stopped=lambda index: index == 3 or (index == 0 and family.calls.count("decode") == 1),
+    )
+    assert levels == [None, 12, 22, None]
+    assert [call for call in family.calls if call.startswith("begin")] == ["begin 2", "begin 1"]
+
+
+@pytest.mark.parametrize("large", [{"tflop_per_picture": 763.2}, {"files": (WeightFile("big", 2 * 10**9),)}])
+def test_a_large_card_on_a_cpu_makes_no_warm_up_picture_and_no_batches(
+    family: Counting, card: ModelCard, monkeypatch: pytest.MonkeyPatch, large: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(Counting, "load", lambda card, device, loading: family)
+    monkeypatch.setattr("inference.loading.family_of", lambda card: Counting)
+    engine = Engine(dataclasses.replace(card, **large), "cpu", EngineOptions())
+    assert family.calls == []
+    assert engine.policy == BatchPolicy(1, 0.0)
 
 
 def test_a_second_start_measures_nothing_and_knows_what_memory_held(

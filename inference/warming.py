@@ -1,0 +1,89 @@
+"""The first pictures, which nobody sees: they build what is built lazily, and show how large a batch is best."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from inference.acceleration import Acceleration
+from inference.device import memory_of, peak_memory
+from inference.loop import Canvas
+from inference.profiles import Profile, Profiles, Timing, measured
+from models.base import TryOnInputs
+from models.catalog import ModelCard
+
+GREY, WHITE = 128, 255
+NUM_STEPS = 2
+"""Families may guide all steps but the last, or compute a garment in the first alone: two show both kinds."""
+
+MOST_TFLOP = 1.0  # a CPU's warm-up picture: seconds of it
+MOST_BYTES = 500_000_000  # of a network whose work the card does not tell
+
+logger = logging.getLogger(__name__)
+
+
+class Make(Protocol):
+    def __call__(self, num_jobs: int, guidance: float | None = None) -> Canvas:
+        """The last of a batch of so many grey pictures in NUM_STEPS steps, written; None: guided as the card says."""
+
+
+def grey_inputs(card: ModelCard) -> TryOnInputs:
+    """Pictures with nothing on them, of the card's size."""
+    grey = np.full((card.height, card.width, 3), GREY, np.uint8)
+    mask = np.full((card.height, card.width), WHITE, np.uint8)
+    return TryOnInputs(grey, grey, card.categories[0], seed=0, mask=mask, densepose=grey)
+
+
+def takes_too_long(card: ModelCard, device: torch.device) -> bool:
+    """Whether grey pictures would keep shoppers waiting for minutes: those of a large network on a CPU."""
+    if device.type != "cpu":
+        return False
+    if not card.tflop_per_picture:
+        return sum(file.size for file in card.files) > MOST_BYTES
+    return card.tflop_per_picture * NUM_STEPS / card.num_inference_steps > MOST_TFLOP
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """`profiles`: what is known of batches. `finish`: what becomes of a canvas."""
+
+    device: torch.device
+    acceleration: Acceleration
+    profiles: Profiles | None
+    make: Make
+    finish: Callable[[Canvas], object]
+
+    def run(self) -> Profile | None:
+        """What is known of batches or is seen of them now; None without `profiles`: jobs go one by one.
+
+        A CPU that was seen to work builds nothing lazily. What is compiled has a graph of its own for each batch size,
+        guided and not.
+        """
+        profile = self.profiles.load() if self.profiles is not None else None
+        if profile is None or self.device.type != "cpu" or self.acceleration.optimisations:
+            self.finish(self.make(1))
+        if self.profiles is not None and profile is None:
+            profile = measured(self._timed, memory_bytes=memory_of(self.device))
+            self.profiles.save(profile)
+        if self.acceleration.is_compiled:
+            for size in range(1, (profile.max_jobs if profile is not None else 1) + 1):
+                for guidance in self.acceleration.warm_guidance:
+                    self.make(size, guidance)
+        return profile
+
+    def _timed(self, num_jobs: int) -> Timing:
+        try:
+            if self.acceleration.is_compiled:
+                self.make(num_jobs)
+            with peak_memory(self.device) as peak:
+                began_at = time.monotonic()
+                self.make(num_jobs)
+                return Timing(time.monotonic() - began_at, peak())
+        except torch.OutOfMemoryError as error:
+            raise MemoryError from error
