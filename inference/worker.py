@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -25,22 +24,18 @@ from rq.worker import WorkerStatus
 from rq.worker_registration import clean_worker_registry, register
 
 from inference.batching import DeviceLostError, Generator
-from inference.deadlines import Deadlines
-from inference.forecast import Forecast
-from inference.intake import Intake
 from inference.leases import Leases
 from inference.line import Line
-from inference.outlet import Job, Outlet
+from inference.outlet import Job
 from inference.patience import AWAY, patiently
 from inference.pulse import Pulse
 from inference.reading import Blobs
-from inference.runner import Runner
+from inference.stages import Stages
 
 LEASE_S = 15.0
 REGISTERED_S = 16  # RQ adds a minute; its socket timeout follows from it
 GOODBYE_S = 5.0  # patience with Redis of a worker that goes
 LOOK_EVERY_S = 0.2  # whether to stop
-MOST_THREADS = 4  # that prepare, and that finish
 
 logger = logging.getLogger(__name__)
 
@@ -95,38 +90,15 @@ class BatchWorker(SimpleWorker):
             on_forgotten=self._register_again,
             stats=generator.stats,
         )
-        num_threads = max(1, min(MOST_THREADS, (os.cpu_count() or 1) - 1))
-        deadlines, forecast = Deadlines(), Forecast()
-        self._outlet = Outlet(
+        self._stages = Stages.of(
             self.name,
             generator,
             blobs,
+            Line(self._leases, self.connection, self.name, self.queues, self._pulse.held),
             self._leases,
             self._pulse,
-            deadlines,
-            num_threads=num_threads,
             on_device_lost=self._lose_device,
-        )
-        line = Line(self._leases, self.connection, self.name, self.queues, self._pulse.held)
-        self._intake = Intake(
-            line,
-            generator,
-            blobs,
-            self._pulse,
-            self._outlet,
-            deadlines,
-            forecast,
-            num_threads=num_threads,
-            on_device_lost=self._lose_device,
-        )
-        self._runner = Runner(
-            generator,
-            self._leases,
-            self._pulse,
-            self._outlet,
-            deadlines,
-            forecast,
-            lambda: self._stop_requested,
+            is_stopping=lambda: self._stop_requested,
         )
         self._batch: Sequence[Job] = ()
 
@@ -139,13 +111,14 @@ class BatchWorker(SimpleWorker):
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
         patiently(lambda: super(BatchWorker, self).bootstrap(*args, **kwargs))
         self._pulse.start()
-        self._intake.start()
+        self._stages.intake.start()
 
     def heartbeat(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: the pulse renews the registration, also while the device is busy."""
 
     def check_for_suspension(self, burst: bool) -> None:
-        if not (self._intake.has_batch or self._intake.is_claiming):  # what is claimed is made
+        intake = self._stages.intake
+        if not (intake.has_batch or intake.is_claiming):  # what is claimed is made
             patiently(lambda: super(BatchWorker, self).check_for_suspension(burst))
 
     def run_maintenance_tasks(self) -> None:
@@ -163,11 +136,11 @@ class BatchWorker(SimpleWorker):
     ) -> tuple[RqJob, Queue] | None:
         """Wait for a batch that is ready; RQ is handed its first job. None when there is none and RQ should end."""
         idle_since = time.monotonic()
-        is_idle = not self._intake.has_batch
+        is_idle = not self._stages.intake.has_batch
         if is_idle:
             patiently(lambda: self.set_state(WorkerStatus.IDLE))
-        while self.lost_device is None and (self._intake.owes or not self._stop_requested):
-            self._batch = self._intake.take(LOOK_EVERY_S)
+        while self.lost_device is None and (self._stages.intake.owes or not self._stop_requested):
+            self._batch = self._stages.intake.take(LOOK_EVERY_S)
             if self._batch:
                 first = self._batch[0].claim
                 if is_idle:
@@ -180,7 +153,7 @@ class BatchWorker(SimpleWorker):
     def execute_job(self, job: RqJob, queue: Queue) -> None:
         """Run the batch that is ready, of which `job` is the first."""
         try:
-            self._runner.run(self._batch)
+            self._stages.runner.run(self._batch)
         except DeviceLostError as error:
             self._lose_device(error)
         self._batch = ()
@@ -197,9 +170,9 @@ class BatchWorker(SimpleWorker):
 
     def teardown(self) -> None:
         with contextlib.suppress(*AWAY):  # then the leases run out
-            self._intake.join()
-            self._outlet.drain()
-        self._outlet.stop()
+            self._stages.intake.join()
+            self._stages.outlet.drain()
+        self._stages.outlet.stop()
         self._pulse.stop()
         price = 0 if self.lost_device is None else 1
         with contextlib.suppress(*AWAY):
@@ -209,7 +182,7 @@ class BatchWorker(SimpleWorker):
 
     def _shutdown(self) -> None:
         self._stop_requested = True  # seen at once when idle, else after the batch
-        self._intake.stop()
+        self._stages.intake.stop()
 
     def _lose_device(self, error: DeviceLostError) -> None:
         self.lost_device = self.lost_device or error

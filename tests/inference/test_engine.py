@@ -134,7 +134,7 @@ def run(
     canvases = engine.denoise(prepared, BatchKey("counting", steps, None), progress.append, stopped)
     pairs = zip(prepared, canvases, strict=True)
     pictures = [None if canvas is None else engine.finish(one, canvas) for one, canvas in pairs]
-    return [picture and int(picture.image[0, 0, 0]) for picture in pictures], progress
+    return [None if picture is None else int(picture.image[0, 0, 0]) for picture in pictures], progress
 
 
 def test_each_input_gets_its_own_picture_after_the_card_s_number_of_steps(engine: Engine, family: Counting) -> None:
