@@ -13,7 +13,6 @@ from typing import TypeVar
 import torch
 from accelerate import dispatch_model, infer_auto_device_map
 from accelerate.utils import get_balanced_memory, send_to_device
-from diffusers.hooks import apply_group_offloading
 from torch import Tensor, nn
 
 from models.catalog import CardError, ModelCard
@@ -37,6 +36,8 @@ def placed(network: NetworkT, card: ModelCard, device: torch.device) -> NetworkT
     that this process sees, and the host where they are not enough.
     """
     if card.placement == "offload":
+        from diffusers.hooks import apply_group_offloading  # seconds, and every worker's start reads this file
+
         streams = device.type == "cuda"
         apply_group_offloading(
             network, device, CPU, offload_type="leaf_level", use_stream=streams, record_stream=streams

@@ -37,6 +37,14 @@ def test_the_command_line_starts_without_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
+@pytest.mark.parametrize("family", ["fashn_vton", "paperdoll"])
+def test_a_worker_starts_without_libraries_that_its_family_has_no_use_for(family: str) -> None:
+    names = "{'diffusers', 'peft', 'scipy'}"
+    code = f"import sys, inference.engine, models.{family}.family; print(*{names} & {{*sys.modules}})"
+    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert said.stdout.split() == []
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str) -> None:
     said = fitting_room(command, "--help")
