@@ -15,7 +15,7 @@ from models.files.checking import WeightsError, checked_file
 from models.files.mapping import mapped_tensors, release
 from models.lora import merged
 
-__all__ = ["WeightsError", "build_network", "checked_file", "load_tensors", "precision_on"]
+__all__ = ["WeightsError", "autoencoder_precision", "build_network", "checked_file", "load_tensors", "precision_on"]
 
 CPU = torch.device("cpu")
 NUM_NAMED = 5  # keys in a message
@@ -29,6 +29,11 @@ def precision_on(card: ModelCard, device: torch.device) -> torch.dtype:
     if dtype is torch.bfloat16 and not _has_bfloat16(device):
         return torch.float32
     return torch.float32 if dtype is torch.float16 and device.type == "cpu" else dtype
+
+
+def autoencoder_precision(dtype: torch.dtype) -> torch.dtype:
+    """Of the autoencoder of networks in `dtype`: float32 for float16, whose range Stable Diffusion's leave."""
+    return torch.float32 if dtype is torch.float16 else dtype
 
 
 def _has_bfloat16(device: torch.device) -> bool:

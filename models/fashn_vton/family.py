@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -28,7 +27,7 @@ from models.preprocess.inputs import checked_inputs
 from models.registry import APPROXIMATIONS
 from models.reuse import Memory
 from models.sampling import job_noise
-from models.transfer import to_host
+from models.transfer import pinned_array, to_device, to_host, uploaded
 from models.weights import build_network, load_tensors, precision_on
 
 CLASSES = {"upper": 1, "lower": 2, "overall": 3}
@@ -95,7 +94,9 @@ class FashnVton(TryOnFamily[Prepared, State, Tensor]):
         return {"denoiser": self._network}
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
-        return self._preparation(checked_inputs(inputs, self._worn))
+        prepared = self._preparation(checked_inputs(inputs, self._worn))
+        person, garment = (pinned_array(one, self._device) for one in (prepared.person, prepared.garment))
+        return replace(prepared, person=person, garment=garment)
 
     def warnings(self, prepared: Prepared) -> tuple[str, ...]:
         return prepared.warnings
@@ -107,13 +108,13 @@ class FashnVton(TryOnFamily[Prepared, State, Tensor]):
     def begin(self, prepared: Sequence[Prepared], settings: SamplingSettings) -> State:
         person = self._on_device([one.person for one in prepared])
         garment = self._on_device([one.garment for one in prepared])
-        category = torch.tensor([CLASSES[one.inputs.category] for one in prepared], device=self._device)
+        category = uploaded(torch.tensor([CLASSES[one.inputs.category] for one in prepared]), self._device)
         conditions = Conditions(person[:, :3], person[:, 3:], garment[:, :3], garment[:, 3:], category)
         noise = torch.stack([job_noise(one.inputs.seed, person[0, :3].shape) for one in prepared])
         walk = Walk.starting(
             self._network,
             conditions,
-            noise.to(self._device, self._dtype),
+            uploaded(noise, self._device, self._dtype),
             sampling_of(settings, self._network.config),
             exact_savings=self._exact_savings,
         )
@@ -134,7 +135,8 @@ class FashnVton(TryOnFamily[Prepared, State, Tensor]):
 
     def _on_device(self, pictures: Sequence[PosedPicture]) -> Tensor:
         """`[B, 4, H, W]` in [-1, 1]."""
-        stacked = torch.from_numpy(np.stack(pictures)).to(self._device).permute(0, 3, 1, 2)
+        there = [to_device(torch.from_numpy(picture), self._device) for picture in pictures]
+        stacked = torch.stack(there).permute(0, 3, 1, 2)
         return (stacked.to(wide(self._dtype)) / 127.5 - 1).to(self._dtype)
 
 

@@ -32,7 +32,7 @@ from models.prompts import prompts_of
 from models.registry import APPROXIMATIONS
 from models.reuse import Kind, Memory
 from models.sampling import job_noise
-from models.transfer import to_host
+from models.transfer import to_host, uploaded
 
 SAVED = exactly(
     "last block computed for the canvas only",
@@ -137,7 +137,8 @@ class Flux2Klein(TryOnFamily[Prepared, State, Tensor]):
         if any(step.is_guided for step in plan):
             unprompted = self._denoiser(condition.reading(networks.text(NO_PROMPT)))
         denoiser = self._denoiser(condition)
-        noise = torch.stack([self._noise(one) for one in batch]).to(networks.device, networks.dtype)
+        noise = torch.stack([self._noise(one) for one in batch])
+        noise = uploaded(noise, networks.device, networks.dtype)
         scale = settings.guidance_scale
         return Group(jobs, canvas, latents.packed(noise), schedule, denoiser, unprompted, scale, plan)
 
@@ -157,8 +158,9 @@ class Flux2Klein(TryOnFamily[Prepared, State, Tensor]):
         return torch.cat([self._memory.remembered(key, partial(self._encoded, picture)) for key, picture in both], 1)
 
     def _encoded(self, picture: Image) -> Tensor:
-        tensor = to_tensor(picture).to(self._networks.device, self._networks.dtype)
-        return latents.encode(self._networks.vae, tensor)
+        networks = self._networks
+        tensor = uploaded(to_tensor(picture), networks.device, networks.dtype)
+        return latents.encode(networks.vae, tensor.to(networks.vae.dtype)).to(networks.dtype)
 
     def _grid(self, picture: Image) -> Grid:
         return Grid(picture.shape[0] // self._cell, picture.shape[1] // self._cell)

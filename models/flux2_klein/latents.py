@@ -43,7 +43,7 @@ def decode(vae: AutoencoderKLFlux2, tokens: Tensor, grid: Grid) -> Tensor:
     """The picture `[1, 3, H, W]`, about [-1, 1], of tokens `[1, h * w, C]`."""
     patches = torch.unflatten(tokens.transpose(1, 2), 2, grid)
     mean, deviation = _statistics(vae, patches)
-    decoded: Tensor = vae.decode(_unpatched(patches * deviation + mean)).sample
+    decoded: Tensor = vae.decode(_unpatched(patches * deviation + mean).to(vae.dtype)).sample
     return decoded
 
 

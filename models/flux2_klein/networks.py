@@ -18,7 +18,7 @@ from models.flux2_klein.prompts import NO_PROMPT, PromptReader, known_texts
 from models.prompts import prompts_of
 from models.reuse import Store
 from models.settings import settings_of
-from models.weights import precision_on
+from models.weights import autoencoder_precision, precision_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Networks:
         if device.type == "cuda":
             torch.cuda.empty_cache()
         transformer = build_component(Flux2Transformer2DModel, card, "transformer/", device, dtype)
-        vae = build_component(AutoencoderKLFlux2, card, "vae/", device, dtype)
+        vae = build_component(AutoencoderKLFlux2, card, "vae/", device, autoencoder_precision(dtype))
         scheduler = FlowMatchEulerDiscreteScheduler.from_config(settings_of(card, "scheduler/scheduler_config.json"))
         return cls(transformer, vae, scheduler, texts, reader, is_distilled)
 

@@ -22,6 +22,7 @@ from models.paperdoll.networks import HEIGHT, WIDTH, Networks
 from models.paperdoll.painter import Finding, full_size_mask, paint
 from models.preprocess.inputs import checked_inputs
 from models.registry import APPROXIMATIONS
+from models.transfer import all_to_device, pinned, uploaded
 from models.weights import load_tensors
 
 SMALLEST = 64  # pixels of a side
@@ -89,18 +90,18 @@ class PaperDoll(TryOnFamily[Prepared, State, Finding]):
             inputs,
             person_frame,
             garment_frame,
-            person_frame.small(inputs.person, HEIGHT, WIDTH),
-            garment_frame.small(inputs.garment, HEIGHT, WIDTH),
+            pinned(person_frame.small(inputs.person, HEIGHT, WIDTH), self._device),
+            pinned(garment_frame.small(inputs.garment, HEIGHT, WIDTH), self._device),
         )
 
     @torch.inference_mode()
     def begin(self, prepared: Sequence[Prepared], settings: SamplingSettings) -> State:
-        person = self._networks.read_person(torch.cat([one.person for one in prepared]).to(self._device))
-        flat = self._networks.read_flat(torch.cat([one.garment for one in prepared]).to(self._device))
+        person = self._networks.read_person(all_to_device([one.person for one in prepared], self._device))
+        flat = self._networks.read_flat(all_to_device([one.garment for one in prepared], self._device))
         noise = [sampling.job_noise(one.inputs.seed, (3, HEIGHT, WIDTH)) for one in prepared]
         scene = Scene.of(person.picture, Composition.of(person, flat))
         steps = sampling.schedule(settings.num_inference_steps)
-        return State(prepared, person, flat, scene, torch.stack(noise).to(self._device), steps)
+        return State(prepared, person, flat, scene, uploaded(torch.stack(noise), self._device), steps)
 
     @torch.inference_mode()
     def step(self, state: State) -> None:

@@ -7,6 +7,8 @@ from diffusers import AutoencoderKLQwenImage
 from diffusers.models.autoencoders.autoencoder_kl_qwenimage import QwenImageCausalConv3d
 from torch import Tensor, nn
 
+from models.transfer import to_device
+
 DOWNSCALING = 8  # pixels a latent, on a side
 PATCH = 2  # latents a token, on a side
 PIXELS_A_TOKEN = DOWNSCALING * PATCH
@@ -38,7 +40,7 @@ class Coder:
 
     def encoded(self, pixels: Tensor) -> Tensor:
         """`[B, 3, H, W]` in [-1, 1] to tokens `[B, N, C]`: the most likely latents, normalised."""
-        frames = pixels.to(self._mean.device, self._mean.dtype)[:, :, None]
+        frames = to_device(pixels, self._mean.device, self._mean.dtype)[:, :, None]
         if self._exact_savings:
             latents = self._vae.quant_conv(self._vae.encoder(frames)).chunk(2, 1)[0]
         else:

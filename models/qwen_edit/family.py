@@ -34,7 +34,7 @@ from models.qwen_edit.schedule import approximated, combined, noise_levels, plan
 from models.qwen_edit.work import counted
 from models.registry import APPROXIMATIONS
 from models.reuse import Kind, Memory
-from models.transfer import to_host
+from models.transfer import pinned, to_host, uploaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +158,12 @@ class QwenEdit(TryOnFamily[Prepared, State, Tensor]):
     def _picture(self, image: Image, *, shows_person: bool = False) -> Picture:
         digest = digest_of(image)
         kind, persons = (Kind.PHOTOGRAPH, (digest,)) if shows_person else (Kind.GARMENT, ())
-        shown = self._memory.remembered(
+        pixels, patches, grid = self._memory.remembered(
             self._memory.key(kind, digest, persons=persons),
             lambda: pictures.shown(image, self._areas, self._networks.processor),
         )
-        return Picture(*shown, digest)
+        device = self._networks.device
+        return Picture(pinned(pixels, device), pinned(patches, device), grid, digest)
 
     def _conditions(self, one: Prepared, num_branches: int) -> Conditions:
         """What the text encoder makes of the chat depends on both pictures; what the autoencoder makes, on one."""
@@ -206,4 +207,4 @@ class QwenEdit(TryOnFamily[Prepared, State, Tensor]):
         levels = noise_levels(self._networks.scheduler, settings.num_inference_steps, noise.shape[1])
         # Between steps pictures are never rounder than float32.
         kept = torch.promote_types(dtype, torch.float32)
-        return Group(jobs, scene, noise.to(device, kept), levels.to(device))
+        return Group(jobs, scene, uploaded(noise, device, kept), levels.to(device))

@@ -21,7 +21,7 @@ from models.qwen_edit.denoiser import Denoiser
 from models.qwen_edit.options import Options
 from models.qwen_edit.reader import Reader
 from models.settings import settings_of
-from models.weights import build_network, checked_file, load_tensors, precision_on
+from models.weights import autoencoder_precision, build_network, checked_file, load_tensors, precision_on
 
 HEAD = "lm_head.weight"
 """Names the next token: not needed for features."""
@@ -64,7 +64,7 @@ class Networks:
             Qwen2Tokenizer.from_pretrained(card.path("tokenizer"), local_files_only=True),
             Qwen2VLImageProcessorPil.from_pretrained(card.path("processor"), local_files_only=True),
             reader,
-            Coder(build_component(AutoencoderKLQwenImage, card, "vae/", device, dtype), exact_savings),
+            Coder(_autoencoder(card, device, dtype), exact_savings),
             denoiser,
             _scheduler(card, options),
             device,
@@ -93,6 +93,10 @@ def _reader(card: ModelCard, device: torch.device, dtype: torch.dtype) -> Qwen2_
     config = Qwen2_5_VLConfig.from_dict(settings_of(card, "text_encoder/config.json"))
     tensors = in_module(load_tensors(card, "text_encoder/"))
     return build_network(lambda: Qwen2_5_VLModel(config), tensors, card, device, dtype)
+
+
+def _autoencoder(card: ModelCard, device: torch.device, dtype: torch.dtype) -> AutoencoderKLQwenImage:
+    return build_component(AutoencoderKLQwenImage, card, "vae/", device, autoencoder_precision(dtype))
 
 
 def _scheduler(card: ModelCard, options: Options) -> Mapping[str, Any]:

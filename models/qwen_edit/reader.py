@@ -16,6 +16,7 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
 from transformers.vision_utils import get_vision_position_ids, get_vision_window_index
 
 from models.qwen_edit.pictures import Picture
+from models.transfer import to_device
 
 CHAT = (
     "<|im_start|>system\n"
@@ -77,7 +78,7 @@ class Reader:
             grid, visual.spatial_merge_size, window_size=visual.window_size, patch_size=visual.patch_size
         )
         features: Tensor = visual(
-            picture.patches.to(self._device, visual.patch_embed.proj.weight.dtype),
+            to_device(picture.patches, self._device, visual.patch_embed.proj.weight.dtype),
             grid_thw=grid,
             position_ids=get_vision_position_ids(grid, visual.spatial_merge_size).to(self._device),
             window_index=window.to(self._device),

@@ -14,6 +14,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from models.transfer import uploaded
+
 NUM_TRAINING_STEPS = 1000
 
 Draw = Callable[[tuple[int, ...]], Tensor]
@@ -92,7 +94,10 @@ class Walk:
     def of(cls, schedule: Schedule, start: Tensor, draw: Draw, device: torch.device, dtype: torch.dtype) -> Self:
         """`start`: the noise to start from, `[B, 4, h, w]`; `draw` gives each step's, in order."""
         fresh = torch.stack([draw(tuple(start.shape)) for _ in range(len(schedule))])
-        return cls(start.to(device, dtype), fresh.to(device, dtype), schedule.coefficients.to(device, dtype))
+        start, fresh, coefficients = (
+            uploaded(tensor, device, dtype) for tensor in (start, fresh, schedule.coefficients)
+        )
+        return cls(start, fresh, coefficients)
 
     def step(self, noise: Tensor) -> None:
         """One step, given the `noise` `[B, 4, h, w]` that the network sees in the latents."""

@@ -16,7 +16,7 @@ from models.sd_inpaint.architecture import LATENT_CHANNELS, Config, cross_attent
 from models.sd_inpaint.attention_file import attention_tensors
 from models.sd_inpaint.doubling import double_in_one_step
 from models.sd_inpaint.unet import Reader, UNet
-from models.weights import WeightsError, build_network, load_tensors
+from models.weights import WeightsError, autoencoder_precision, build_network, load_tensors
 
 Tensors = Mapping[str, Tensor]
 
@@ -47,8 +47,9 @@ class Builder:
 
     def vae(self, tensors: Tensors, config: Config) -> Any:
         """Under the keys of today's diffusers, or with the attention's keys of before 2023."""
+        dtype = autoencoder_precision(self.dtype)
         renamed = {_OLD_VAE_KEY.sub(_new_name, key): tensor for key, tensor in tensors.items()}
-        return self._ready(build_network(lambda: make_vae(config), renamed, self.card, self.device, self.dtype))
+        return self._ready(build_network(lambda: make_vae(config), renamed, self.card, self.device, dtype))
 
     def tensors(self, folder: str = "") -> dict[str, Tensor]:
         """Of the card's files below a folder, but for its LoRAs."""

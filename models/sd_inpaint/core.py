@@ -17,6 +17,7 @@ from models.sd_inpaint.attention import spread
 from models.sd_inpaint.scene import Garment, Sampling, Scene
 from models.sd_inpaint.unet import UNet
 from models.sd_inpaint.vae import encoded
+from models.transfer import to_device
 
 SAVED = exactly(
     "upsampling and convolution in one step",
@@ -55,12 +56,16 @@ class Core:
         """`[B, 4, H / 8, W / 8]` of what is known of the photographs."""
         persons = torch.split(scene.person, 1)
         if not scene.shown:
-            return encoded(self.vae, scene.person)
+            return self._encoded(scene.person)
         keys = [self.memory.key(Kind.LATENTS, shown.name, persons=shown.persons) for shown in scene.shown]
         return torch.cat([self._latents(key, person) for key, person in zip(keys, persons, strict=True)])
 
     def _latents(self, key: Key, picture: Tensor) -> Tensor:
-        return self.memory.remembered(key, lambda: encoded(self.vae, picture.to(self.device, self.dtype)))
+        return self.memory.remembered(key, lambda: self._encoded(to_device(picture, self.device)))
+
+    def _encoded(self, pictures: Tensor) -> Tensor:
+        """Rounded to the UNet's precision before, also where the autoencoder computes in more."""
+        return encoded(self.vae, pictures.to(self.dtype)).to(self.dtype)
 
     def rows(self, scene: Scene, sampling: Sampling) -> int:
         """Of the network's batch: twice the jobs when guided."""

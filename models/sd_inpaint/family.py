@@ -76,7 +76,7 @@ class SdInpaint(TryOnFamily[Prepared, State, Tensor]):
         return {"denoiser": core.unet, **reader, "vae_encoder": core.vae.encoder, "vae_decoder": core.vae.decoder}
 
     def prepare(self, inputs: TryOnInputs) -> Prepared:
-        return self._preparation(checked_inputs(inputs, self._worn))
+        return self._preparation(checked_inputs(inputs, self._worn)).pinned_for(self._conditioner.core.device)
 
     def warnings(self, prepared: Prepared) -> tuple[str, ...]:
         return prepared.warnings

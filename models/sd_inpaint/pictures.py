@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ from models.reuse import Key, Kind, Memory
 from models.sd_inpaint.options import Options
 from models.sd_inpaint.placing import WHITE, covering
 from models.sd_inpaint.scene import Garment, Scene
+from models.transfer import all_to_device, pinned
 
 BLACK = 0
 NO_DENSEPOSE = "Without a DensePose picture of the person, the garment may not follow the pose."
@@ -41,6 +43,16 @@ class Prepared:
     densepose: Tensor | None
     shown: Key
     warnings: tuple[str, ...] = ()
+
+    def pinned_for(self, device: torch.device) -> Self:
+        """The same, its pictures where the device reads them by itself."""
+        return replace(
+            self,
+            person=pinned(self.person, device),
+            mask=pinned(self.mask, device),
+            garment=replace(self.garment, picture=pinned(self.garment.picture, device)),
+            densepose=None if self.densepose is None else pinned(self.densepose, device),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +156,10 @@ def scene_of(prepared: Sequence[Prepared], device: torch.device, dtype: torch.dt
     """A batch's pictures, on the device."""
     densepose = [one.densepose for one in prepared if one.densepose is not None]
     return Scene(
-        person=torch.cat([one.person for one in prepared]).to(device, dtype),
-        mask=torch.cat([one.mask for one in prepared]).to(device, dtype),
+        person=all_to_device([one.person for one in prepared], device, dtype),
+        mask=all_to_device([one.mask for one in prepared], device, dtype),
         garments=[one.garment for one in prepared],
-        densepose=torch.cat(densepose).to(device, dtype) if densepose else None,
+        densepose=all_to_device(densepose, device, dtype) if densepose else None,
         shown=[one.shown for one in prepared],
     )
 

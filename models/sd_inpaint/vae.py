@@ -13,7 +13,7 @@ def encoded(vae: Any, pictures: Tensor) -> Tensor:
 
     One by one: a picture at a time fills a GPU, and a batch of them its memory.
     """
-    modes: list[Tensor] = [vae.encode(one).latent_dist.mode() for one in torch.split(pictures, 1)]
+    modes: list[Tensor] = [vae.encode(one).latent_dist.mode() for one in torch.split(pictures.to(vae.dtype), 1)]
     scale: float = vae.config.scaling_factor
     return torch.cat(modes) * scale
 

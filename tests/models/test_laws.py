@@ -21,6 +21,7 @@ from waiting import waiting
 from inference.device import without_synchronisation
 from inference.loading import family_of
 from inference.reuse import Reuse
+from inference.values import mapped
 from models.base import Image, Loading, Mask, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
 from models.catalog import FAMILIES, ModelCard, WeightFile, card_names, read_card
 from models.exactness import NONE, Approximations, Exactness, Optimisation
@@ -267,6 +268,37 @@ def test_a_gpu_is_never_waited_for_in_a_step(subject: Subject) -> None:
     for _ in range(NUM_STEPS):
         with without_synchronisation(gpu, forbidden=True):
             family.step(state)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: nothing is pinned")
+def test_a_gpu_reads_a_job_s_pictures_by_itself(subject: Subject) -> None:
+    gpu = torch.device("cuda", 0)
+    family = family_of(subject.card).load(subject.card, gpu, Loading())
+    assert any(tensor.is_pinned() for tensor in tensors_of(family.prepare(subject.inputs(7))))
+
+
+def tensors_of(value: Any) -> list[torch.Tensor]:
+    """Those, and those that arrays lie in, anywhere in a job."""
+    found: list[torch.Tensor] = []
+
+    def seen(one: torch.Tensor) -> torch.Tensor:
+        found.append(one)
+        return one
+
+    mapped(value, seen, lambda array: seen(torch.from_numpy(array)).numpy())
+    return found
+
+
+def test_half_precision_keeps_an_autoencoder_in_float32(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.weights.precision_on", lambda card, device: torch.float16)
+    for name in FAMILY_MODULES:
+        monkeypatch.setattr(f"{name}.precision_on", lambda card, device: torch.float16, raising=False)
+    networks = loaded(subject.card).networks
+    if "vae_decoder" not in networks:
+        pytest.skip("it has no autoencoder")
+    assert next(networks["denoiser"].parameters()).dtype is torch.float16
+    for name in ("vae_encoder", "vae_decoder"):
+        assert {weight.dtype for weight in networks[name].parameters()} == {torch.float32}
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
