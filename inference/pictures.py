@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from models.base import Image, Mask
 
 WHITE = 128
+RUN_LENGTHS = 3  # of zlib: a third of the time of its usual way for files that are hardly larger
 
 
 def decode(data: bytes) -> Image:
@@ -30,7 +31,7 @@ def decode(data: bytes) -> Image:
 def encode(image: Image) -> bytes:
     """PNG, without metadata."""
     buffer = io.BytesIO()
-    Pillow.fromarray(image).save(buffer, "PNG")
+    Pillow.fromarray(image).save(buffer, "PNG", compress_level=1, compress_type=RUN_LENGTHS)
     return buffer.getvalue()
 
 
