@@ -67,6 +67,8 @@ def _ratios(plan: Plan, measured: Measured) -> dict[str, Any]:
         ours, published = measured.made[name], measured.made[PUBLISHED]
         told[f"{label}_ratio"] = ratio_of(_seconds(published), _seconds(ours))
         told[f"{label}_loop_ratio"] = ratio_of(_loops(published), _loops(ours))
+        if plan.device == "cpu":
+            told[f"{label}_processor_ratio"] = ratio_of(_processor(published), _processor(ours))
     told["largest_difference"] = max(measured.differences.values())
     told["same_pictures"] = told["largest_difference"] <= SAME
     return told
@@ -83,3 +85,7 @@ def _seconds(made: list[Made]) -> list[float]:
 
 def _loops(made: list[Made]) -> list[float]:
     return [one.loop_s for one in made]
+
+
+def _processor(made: list[Made]) -> list[float]:
+    return [one.processor_s for one in made]

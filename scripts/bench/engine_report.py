@@ -38,11 +38,13 @@ def _tables(plan: Plan, measured: Measured, figures: dict[str, Any]) -> list[Tab
     keys = ("pictures_per_s", "batch_latency_s", "loop_share", "tflops", "peak_share", "peak_gib")
     tables = [Table("Pictures", columns, [(name, *(of[key] for key in keys)) for name, of in rows])]
     if PUBLISHED in measured.made:
+        ratios = ("ratio", "loop_ratio", "processor_ratio")  # the last only on a CPU
         rows_compared = [
-            (name, figures[f"{label}_ratio"], figures[f"{label}_loop_ratio"], measured.differences[name])
+            (name, *(figures.get(f"{label}_{ratio}") for ratio in ratios), measured.differences[name])
             for label, name in compared(plan)
         ]
-        tables.append(Table("Times as fast as published", ("", "pictures", "loop", "difference"), rows_compared))
+        heads = ("", "pictures", "loop", "processor time", "difference")
+        tables.append(Table("Times as fast as published", heads, rows_compared))
     names = {"cold_start_s": "process to ready", "ready_s": "engine to ready", "first_picture_s": "first picture"}
     tables.append(Table("Start", ("", "seconds"), [(told, figures[key]) for key, told in names.items()]))
     return tables
@@ -98,8 +100,9 @@ def _roofline(plan: Plan, measured: Measured, figures: dict[str, Any]) -> Plot:
 
 
 def _notes(plan: Plan, measured: Measured) -> list[str]:
+    who = "one person tries" if plan.people == 1 else f"{plan.people} people try"
     notes = [
-        f"{plan.people} people try on one garment in each of {measured.num_rounds} rounds, in which all take turns; "
+        f"In each of {measured.num_rounds} rounds, {who} on one garment; all that is compared takes turns; "
         "every photograph is new, and only the garment may be known.",
         "The loop is conditioning and denoising; pictures a second also count preparing, decoding and composing, "
         "one stage after the other. The service overlaps these stages.",
@@ -112,4 +115,6 @@ def _notes(plan: Plan, measured: Measured) -> list[str]:
             "Published is the same networks in the way of the published pipeline: one request at a time, eager, with "
             "all the work whose result it throws away, and nothing remembered."
         )
+        if plan.device == "cpu":
+            notes.append("Processor time is that of this process; what else runs on the machine hardly changes it.")
     return notes
