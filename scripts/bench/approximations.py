@@ -48,6 +48,8 @@ def run(
     if random_weights is not None:
         from scripts.checkpoints.random_weights import with_random_weights
 
+        if name == "cpu":  # where convolutions in bfloat16 take minutes
+            chosen = replace(chosen, precision="float32")
         chosen = with_random_weights(chosen, random_weights, settings.data / "random-weights")
     chosen = chosen if steps is None else replace(chosen, num_inference_steps=steps)
     subject = Subject.load(chosen, name, batch)
