@@ -22,9 +22,13 @@ from inference.redis_server import RedisServer
 from inference.shared_connection import Script, SharedConnection
 
 
+NAME = "the-shared-one"
+
+
 @pytest.fixture
 async def shared(empty_redis_url: str) -> AsyncIterator[SharedConnection]:
-    async with contextlib.aclosing(SharedConnection(ConnectionPool.from_url(empty_redis_url))) as connection:
+    pool = ConnectionPool.from_url(empty_redis_url, client_name=NAME)
+    async with contextlib.aclosing(SharedConnection(pool)) as connection:
         yield connection
 
 
@@ -38,17 +42,16 @@ def folder() -> Iterator[Path]:
 
 async def num_clients(connection: SharedConnection) -> int:
     listed: bytes = await connection.ask("CLIENT", "LIST", "TYPE", "normal")
-    return listed.count(b"\n")
+    return listed.count(b" name=%b " % NAME.encode())
 
 
 async def test_everybody_gets_their_own_answer_over_one_connection_in_the_order_they_asked(
     shared: SharedConnection,
 ) -> None:
-    before = await num_clients(shared)
     lengths = await asyncio.gather(*(shared.ask("RPUSH", "list", number) for number in range(500)))
     assert lengths == list(range(1, 501))
     assert await shared.ask("LRANGE", "list", 0, -1) == [b"%d" % number for number in range(500)]
-    assert await num_clients(shared) == before
+    assert await num_clients(shared) == 1
 
 
 async def test_an_error_goes_to_whoever_asked_for_it(shared: SharedConnection) -> None:
