@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from scripts.bench.engine_rounds import PUBLISHED, Measured, Plan, known, unseen
 from scripts.bench.making import Made
 from scripts.bench.spread import ratio_of, spread_of
@@ -17,6 +19,7 @@ def figures_of(plan: Plan, measured: Measured) -> dict[str, Any]:
         "card": plan.card.name,
         "device": plan.device,
         "precision": str(measured.limits.dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
         "num_inference_steps": plan.num_steps,
         "people": plan.people,
         "rounds": measured.num_rounds,
