@@ -187,6 +187,8 @@ def test_approximations_leave_less_to_do(subject: Subject) -> None:
     count, card = type(subject.family).count_flops, dataclasses.replace(subject.card, num_inference_steps=4)
     asked = {"num_inference_steps": 3, "guidance_interval": (0.0, 0.5), "garment_reuse_steps": 2}
     honoured = {name: value for name, value in asked.items() if name in subject.family.approximations}
+    if not honoured:
+        pytest.skip("it honours no approximation")
     less = dataclasses.replace(card, approximations=Approximations(**honoured))
     assert count(less).parts["denoise"] < count(card).parts["denoise"]
 
