@@ -21,7 +21,6 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from inference.redis_server import RedisServer
 from inference.shared_connection import Script, SharedConnection
 
-
 NAME = "the-shared-one"
 
 
