@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from inference.jobs import Admission, Generation, GenerationRequest, Refusal, Submission
+from inference.overview import Overview
 from inference.records import generation, job_fields
 from inference.scripts import CHANGED, IDEMPOTENCY, source
 from inference.shared_connection import Script, SharedConnection
@@ -24,7 +25,7 @@ LOOK_AGAIN_S = 2.0  # a change of place in the queue is not announced
 
 def count_ready_workers(redis: Redis) -> int:
     """Workers that are alive and have their model loaded, for programs without an event loop."""
-    return int(redis.register_script(source("ready"))(args=[""]))
+    return int(redis.register_script(source("ready"))(args=["", ""]))
 
 
 class GenerationQueue:
@@ -53,6 +54,7 @@ class GenerationQueue:
         self._cancel = self._script("cancel")
         self._quota = self._script("quota")
         self._ready = self._script("ready")
+        self._overview = self._script("overview")
 
     def _script(self, name: str) -> Script:
         return Script(self._commands, source(name))
@@ -142,9 +144,13 @@ class GenerationQueue:
         taken = await self._quota(self._now(), shop)
         return max(0, monthly_quota - int(taken))
 
-    async def ready_workers(self) -> int:
-        """Workers that are alive and have their model loaded."""
-        return int(await self._ready(self._now()))
+    async def ready_workers(self, card: str = "") -> int:
+        """Workers of this card, or of any when none is named, that are alive and have their model loaded."""
+        return int(await self._ready(self._now(), card))
+
+    async def overview(self) -> Overview:
+        """What there is to see of all cards, shops and workers."""
+        return Overview.of(await self._overview(self._now()))
 
     def _now(self) -> str:
         return "" if self._clock is None else repr(self._clock())

@@ -13,10 +13,12 @@ CHANGED = "fitting-room:changed:"  # + generation id: a pub/sub channel
 BELL = "fitting-room:bell:"  # + queue: a list on which each job that comes rings once
 IDEMPOTENCY = "fitting-room:idempotency:"  # + shop:key -> what was asked, and the generation it made
 
+BUCKETS = ("0.1", "0.25", "0.5", "1", "2.5", "5", "10", "20", "30", "60", "120", "300", "600")
+"""Upper bounds, in seconds, of the histograms that Redis keeps."""
+
 
 @cache
 def source(name: str) -> str:
     """The script `name` with what all of them share."""
-    return (
-        f"local RQ = '{RQ_KEY_PREFIX}'\n" + (FOLDER / "common.lua").read_text() + (FOLDER / f"{name}.lua").read_text()
-    )
+    known = f"local RQ = '{RQ_KEY_PREFIX}'\nlocal BUCKETS = {{ {', '.join(BUCKETS)} }}\n"
+    return known + (FOLDER / "common.lua").read_text() + (FOLDER / f"{name}.lua").read_text()

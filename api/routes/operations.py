@@ -7,8 +7,9 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from api.dependencies import QueueDep
+from api.dependencies import QueueDep, SettingsDep
 from api.errors import NotReady, Unavailable, replies
+from models.catalog import name_of
 
 router = APIRouter(prefix="/health", tags=["Operations"])
 
@@ -19,7 +20,7 @@ class Alive(BaseModel):
 
 class Ready(BaseModel):
     status: Literal["ready"] = "ready"
-    workers: int = Field(ge=1, description="Workers with a fresh heartbeat and their model loaded.")
+    workers: int = Field(ge=1, description="Workers of this card with a fresh heartbeat and their model loaded.")
 
 
 @router.get("/live")
@@ -29,9 +30,9 @@ async def live() -> Alive:
 
 
 @router.get("/ready", responses=replies(NotReady, Unavailable))
-async def ready(queue: QueueDep) -> Ready:
-    """Redis answers, and a worker has loaded its model."""
-    workers = await queue.ready_workers()
+async def ready(queue: QueueDep, settings: SettingsDep) -> Ready:
+    """Redis answers, and a worker with a fresh heartbeat has the model loaded that makes this service's pictures."""
+    workers = await queue.ready_workers(name_of(settings.card))
     if not workers:
         raise NotReady
     return Ready(workers=workers)

@@ -15,6 +15,9 @@ local function start(queue, id, execution)
   redis.call('HSET', job_key(id), 'status', 'started', 'started_at', iso(now), 'last_heartbeat', iso(now), 'worker_name',
     worker, 'progress', '0', 'updated_at', text(now))
   redis.call('PERSIST', job_key(id))
+  if redis.call('HSETNX', job_key(id), 'claimed_at', text(now)) == 1 then -- the first time
+    observe(queue, 'wait', now - tonumber(redis.call('HGET', job_key(id), 'submitted_at') or now))
+  end
   redis.call('ZADD', started_key(queue), text(now + lease + MARGIN_S), composite)
   redis.call('HSET', RQ .. ':execution:' .. composite, 'id', execution, 'job_id', id, 'created_at', text(now),
     'last_heartbeat', text(now), 'worker_name', worker)

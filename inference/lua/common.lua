@@ -14,6 +14,26 @@ local function worker_key(worker) return RQ .. ':worker:' .. worker end
 local function stats_key(worker) return OURS .. ':worker:' .. worker end
 local function text(seconds) return string.format('%.6f', seconds) end
 
+-- What is counted for whoever watches the service, for ever: jobs by what became of them, shop and error code; and how
+-- long they waited and took, by queue, in the buckets of a histogram.
+local function count_job(what, shop, code)
+  redis.call('HINCRBY', OURS .. ':jobs', what .. ' ' .. (shop or '') .. ' ' .. (code or ''), 1)
+end
+
+local function seconds_key(queue) return OURS .. ':seconds:' .. queue end
+
+local function observe(queue, what, seconds)
+  local bucket = 'inf'
+  for _, bound in ipairs(BUCKETS) do
+    if seconds <= bound then
+      bucket = tostring(bound)
+      break
+    end
+  end
+  redis.call('HINCRBY', seconds_key(queue), what .. ' ' .. bucket, 1)
+  redis.call('HINCRBYFLOAT', seconds_key(queue), what .. ' sum', text(math.max(0, seconds)))
+end
+
 local function clock(given)
   if given ~= '' then return tonumber(given) end
   local time = redis.call('TIME')
@@ -144,7 +164,10 @@ local function conclude(queue, id, status, now, fields)
     redis.call('LTRIM', OURS .. ':finished:' .. queue, -RATE_SAMPLES, -1)
     redis.call('EXPIRE', OURS .. ':finished:' .. queue, RATE_WINDOW_S)
   end
-  local shop, webhook_wanted = unpack(redis.call('HMGET', key, 'shop', 'webhook_wanted'))
+  local shop, webhook_wanted, submitted_at, code = unpack(redis.call('HMGET', key, 'shop', 'webhook_wanted', 'submitted_at',
+    'error_code'))
+  count_job(status == 'finished' and 'completed' or 'failed', shop, status ~= 'finished' and code)
+  if status == 'finished' then observe(queue, 'job', now - tonumber(submitted_at or now)) end
   if webhook_wanted then
     redis.call('ZADD', due_key(shop), text(now), id)
     if redis.call('TTL', due_key(shop)) < ttl then redis.call('EXPIRE', due_key(shop), ttl) end

@@ -62,4 +62,5 @@ redis.call('HSET', job_key(id), 'status', 'queued', 'created_at', moment, 'enque
   text(now), 'updated_at', text(now), 'reserved', reserved)
 redis.call('SADD', RQ .. ':queues', list_key(queue))
 join_line(queue, id)
+count_job('accepted', shop)
 return { id, '', 0 }

@@ -52,6 +52,7 @@ def furnished(api: Api, redis_url: str) -> Api:
     api.blobs.put(PHOTO_ID, jpeg())
     with Redis.from_url(redis_url) as client:
         client.zadd("fitting-room:ready", {"worker": time.time() + 3600})
+        client.hset("rq:worker:worker", "queues", "paperdoll")
     return api
 
 
