@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.errors import Unauthorised
-from api.signature import ADDED_BY_SHOPIFY, SignedQuery, _parameters, _sign, verify
+from api.signature import ADDED_BY_SHOPIFY, SignedQuery, _parameters, _sign, _signed_text, verify
 
 DOCUMENTED = (
     "extra=1&extra=2&shop=shop-name.myshopify.com&logged_in_customer_id=1"
@@ -92,7 +92,7 @@ def test_a_shop_without_secrets_is_refused() -> None:
 def test_a_repeat_of_an_added_name_is_refused(extra: str) -> None:
     query = f"{ANONYMOUS}&{extra}"
     with pytest.raises(Unauthorised):
-        ask(query, _sign(_parameters(query.encode()), b"hush").decode())
+        ask(query, _sign(_signed_text(_parameters(query.encode())), b"hush").decode())
 
 
 @pytest.mark.parametrize(
