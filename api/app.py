@@ -12,10 +12,11 @@ from api import error_handlers
 from api.access_log import AccessLog
 from api.errors import ApiError, Forbidden, replies
 from api.head import HeadAsGet
+from api.headers import SecurityHeaders
 from api.loopback import LoopbackOnly
 from api.openapi import describe
 from api.products import Products
-from api.routes import demo, fitting_room, generations, operations, storage, uploads
+from api.routes import demo, documentation, fitting_room, generations, operations, storage, uploads
 from api.services import open_services
 from inference.blobs import BlobStore
 
@@ -44,7 +45,8 @@ def create_app(settings: Settings) -> FastAPI:
             yield
 
     common = (ApiError, Forbidden) if settings.mode == "open" else (ApiError,)
-    app = FastAPIOffline(  # the pages of /docs come from here, not from a stranger's server
+    app = FastAPIOffline(  # what /docs needs comes from here, not from a stranger's server
+        docs_url=None,
         redoc_url=None,
         title="Fitting Room",
         version="1.0.0",
@@ -53,12 +55,13 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     error_handlers.install(app)
-    for routes in (fitting_room, uploads, generations, storage, operations):
+    for routes in (fitting_room, uploads, generations, storage, operations, documentation):
         app.include_router(routes.router)
     if settings.mode == "open":
         app.include_router(demo.router)
         app.add_middleware(LoopbackOnly)
     app.add_middleware(HeadAsGet)
+    app.add_middleware(SecurityHeaders, https=settings.public_url.startswith("https://"))
     app.add_middleware(AccessLog)
     app.openapi = partial(describe, app, settings.mode)  # type: ignore[method-assign]
     return app

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 
 from api.errors import ApiError, BadRequest, ErrorReply, Unavailable
+from api.headers import ALWAYS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,8 +65,9 @@ async def _redis_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(_: Request, __: Exception) -> JSONResponse:
+    """Answered outside of all middleware."""
     refusal = ApiError()
-    return JSONResponse(refusal.body(), refusal.status)
+    return JSONResponse(refusal.body(), refusal.status, ALWAYS)
 
 
 def _sentence(problems: Sequence[Any]) -> str:

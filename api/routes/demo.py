@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 from api.contract import Reply
 from api.dependencies import ProductsDep, SettingsDep
 from api.errors import NotFound, replies
+from api.headers import page_headers
 from api.products import Product, Variant
 from models.catalog import CardError, read_card
 
@@ -21,13 +22,11 @@ PAGE = Path(__file__).parents[1] / "static"
 PAGE_FILES = {path.name for path in PAGE.iterdir() if path.suffix in (".css", ".js", ".svg")}
 FIGURE_KINDS = (".png", ".jpg", ".webp")
 
-HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
-PAGE_HEADERS = HEADERS | {
+HEADERS = {"Cache-Control": "no-cache"}
+PAGE_HEADERS = HEADERS | page_headers(
     # Pictures may lie at a cloud's address; everything else is ours.
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: https:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-}
+    "script-src 'self'; style-src 'self'; img-src 'self' blob: https:; connect-src 'self'"
+)
 
 
 class VariantReply(Reply):

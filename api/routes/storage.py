@@ -42,8 +42,6 @@ async def read(token: str, links: LinksDep, blobs: BlobsDep) -> Response:
     headers = {
         "Cache-Control": f"private, max-age={min(links.ttl_s, 300)}",
         "Cross-Origin-Resource-Policy": "cross-origin",
-        "Content-Security-Policy": "default-src 'none'",
-        "X-Content-Type-Options": "nosniff",
     }
     return Response(data, media_type=content_type(key), headers=headers)
 

@@ -282,3 +282,32 @@ def test_every_control_has_a_name_and_every_picture_a_text(page: Page) -> None:
     assert not nameless
     assert page.locator("img:not([alt])").count() == 0
     assert page.locator("html").get_attribute("lang") == "en"
+
+
+def test_the_description_works_under_its_policy(context: BrowserContext, shop: Shop) -> None:
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.goto(f"{shop.url}/docs")
+    expect(page.get_by_text("/public/fitting-room", exact=True).first).to_be_visible()
+    page.locator("#operations-Operations-live").get_by_role("button").first.click()
+    page.get_by_role("button", name="Try it out").click()
+    page.get_by_role("button", name="Execute").click()
+    expect(page.get_by_text('"status": "ok"').first).to_be_visible()
+    assert not complaints
+
+
+def test_a_script_that_got_into_the_page_does_not_run(context: BrowserContext, shop: Shop) -> None:
+    page = context.new_page()
+    page.goto(shop.url)
+    refused = page.evaluate(
+        """async () => {
+            const refused = new Promise(done => document.addEventListener('securitypolicyviolation', done))
+            const planted = document.createElement('p')
+            planted.innerHTML = '<img src="/nothing" onerror="window.ran = true">'
+            document.body.append(planted)
+            return (await refused).effectiveDirective
+        }"""
+    )
+    assert refused == "script-src-attr"
+    assert page.evaluate("window.ran === undefined")
