@@ -18,6 +18,7 @@ from api.openapi import describe
 from api.products import Products
 from api.routes import demo, documentation, fitting_room, generations, operations, storage, uploads
 from api.services import open_services
+from api.short_way import ShortWay
 from inference.blobs import BlobStore
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     error_handlers.install(app)
     for routes in (fitting_room, uploads, generations, storage, operations, documentation):
         app.include_router(routes.router)
+    app.add_middleware(ShortWay)
     if settings.mode == "open":
         app.include_router(demo.router)
         app.add_middleware(LoopbackOnly)

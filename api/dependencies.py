@@ -7,6 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Header, Query, Request
+from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from api.links import Links
@@ -80,6 +81,7 @@ async def shop(request: Request) -> ShopSettings:
 ClientId = Annotated[
     UUID | None, Query(description="Tells anonymous shoppers apart: made once in the browser and kept there.")
 ]
+CLIENT_ID: TypeAdapter[UUID | None] = TypeAdapter(UUID | None)
 ShopperId = Annotated[
     str | None, Header(description="In `api_key` mode: the shop's own id of its shopper, 1 to 255 characters.")
 ]

@@ -27,7 +27,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(RedisError, _redis_error)
+    app.add_exception_handler(RedisError, redis_error)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -59,7 +59,8 @@ async def _validation_error(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse(refusal.body(), refusal.status)
 
 
-async def _redis_error(request: Request, error: Exception) -> JSONResponse:
+async def redis_error(request: Request, error: Exception) -> JSONResponse:
+    """What is told when Redis did not do what a request needs."""
     log.error("Redis failed a request: %s", error)
     return await _api_error(request, Unavailable())
 

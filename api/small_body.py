@@ -28,7 +28,7 @@ class SmallBody(APIRoute):
             return handle
 
         async def limited(request: Request) -> Response:
-            if _is_announced_small(request):
+            if is_announced_small(request):
                 return await handle(request)
             small = _capped(request)
             await small.body()
@@ -37,7 +37,7 @@ class SmallBody(APIRoute):
         return limited
 
 
-def _is_announced_small(request: Request) -> bool:
+def is_announced_small(request: Request) -> bool:
     """By its Content-Length, beyond which the server reads nothing, unless chunks are announced too."""
     if "transfer-encoding" in request.headers:
         return False

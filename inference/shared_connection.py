@@ -1,4 +1,5 @@
-"""One connection to Redis for all that one event loop asks: what is asked in one turn of the loop goes out together.
+"""One connection to Redis for all that one event loop asks: what is asked in one turn of the loop goes out
+in few writes.
 
 redis-py's client holds a connection for each command on its way and spends ten times this on each; the libraries that
 share one either know no unix sockets (valkey-glide) or cost as much (coredis).
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 20.0
 NOTHING_YET = object()
+FEW = 2  # commands that go out without waiting for more: Redis works on them while the next ones are made
 
 
 class SharedConnection:
@@ -124,9 +126,11 @@ class _Line(asyncio.Protocol):
             raise RedisConnectionError("The connection to Redis broke.")
         packed = hiredis.pack_command(command)  # type: ignore[arg-type]  # its stub knows tuples of one only
         answer = self._loop.create_future()
-        if not self._outgoing:
-            self._loop.call_soon(self._flush)
         self._outgoing.append(packed)
+        if len(self._outgoing) == FEW:
+            self._flush()
+        elif len(self._outgoing) == 1:
+            self._loop.call_soon(self._flush)
         self._waiting.append(answer)
         if self._alarm is None:
             self._wait_patiently()
@@ -134,7 +138,7 @@ class _Line(asyncio.Protocol):
 
     def _flush(self) -> None:
         outgoing, self._outgoing = self._outgoing, []
-        if not self.is_lost:
+        if outgoing and not self.is_lost:
             self._transport.write(b"".join(outgoing))
 
     def data_received(self, data: bytes) -> None:

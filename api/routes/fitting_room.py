@@ -10,6 +10,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import JSONResponse
+from pydantic import StringConstraints, TypeAdapter
 from redis.exceptions import RedisError
 
 from api.admission import admission, blocked
@@ -40,10 +41,12 @@ router = APIRouter(prefix="/public", tags=["Fitting room"], route_class=SmallBod
 
 CREDITS_TTL_S = 120
 
+KEY_PATTERN = r"^[!-~]{1,255}$"
+IDEMPOTENCY_KEY: TypeAdapter[str | None] = TypeAdapter(Annotated[str, StringConstraints(pattern=KEY_PATTERN)] | None)
 IdempotencyKey = Annotated[
     str | None,
     Header(
-        pattern=r"^[!-~]{1,255}$",
+        pattern=KEY_PATTERN,
         description="Yours to choose: 1 to 255 visible characters. A repeat of the same request answers the same job.",
     ),
 ]
