@@ -11,6 +11,7 @@ from fastapi_offline import FastAPIOffline
 from api import error_handlers
 from api.access_log import AccessLog
 from api.errors import ApiError, Forbidden, replies
+from api.fetching import Fetcher
 from api.head import HeadAsGet
 from api.headers import SecurityHeaders
 from api.loopback import LoopbackOnly
@@ -37,7 +38,8 @@ def create_app(settings: Settings) -> FastAPI:
         ProductsError: something in the products folder cannot be used.
     """
     blobs = BlobStore.open(settings.storage_url)
-    products = Products.open(settings.products, blobs, settings.categories)
+    fetcher = Fetcher(frozenset(settings.image_hosts))
+    products = Products.open(settings.products, blobs, settings.categories, fetcher)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,9 @@ from pydantic.alias_generators import to_camel
 from api.categories import category_of
 from api.contract import ProductGid, VariantGid
 from api.errors import BadPhoto
+from api.fetching import Fetcher, FetchError
 from api.photos import garment_picture
-from inference.blobs import GARMENTS
+from api.remote_pictures import RemotePictures, garment_key, is_remote
 from inference.jobs import Category
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from inference.blobs import BlobStore
-
-EDITION = b"1"  # of what `garment_picture` makes: another edition, other keys
 
 
 class ProductsError(ValueError):
@@ -38,13 +36,13 @@ class Entry(BaseModel):
 class Variant(Entry):
     variant_id: VariantGid
     title: str = Field(min_length=1)
-    image: str | None = None  # a path within the folder; the product's when absent
+    image: str | None = None  # as the product's, which is shown when absent
 
 
 class Product(Entry):
     product_id: ProductGid
     title: str = Field(min_length=1)
-    image: str  # a path within the folder
+    image: str  # a path within the folder, or an https URL at one of the setting `image_hosts`
     category: Category | None = None  # told by the two that follow when absent
     product_type: str = ""
     tags: tuple[str, ...] = ()
@@ -74,24 +72,38 @@ class Products:
     """The products of a folder, and where the store keeps their pictures."""
 
     def __init__(
-        self, folder: Path, products: tuple[Product, ...], keys: dict[str, str], mapping: Mapping[str, Category]
+        self,
+        folder: Path,
+        products: tuple[Product, ...],
+        keys: dict[str, str],
+        remote: RemotePictures,
+        mapping: Mapping[str, Category],
     ) -> None:
         self.folder = folder
         self.all = products
         self._by_id = {product.product_id: product for product in products}
         self._mapping = mapping
         self._keys = keys  # image path -> key in the store
+        self._remote = remote
 
     @classmethod
-    def open(cls, folder: Path, blobs: BlobStore, mapping: Mapping[str, Category] | None = None) -> Products:
-        """Read `folder/products.json`, check every picture, and put those that are new into the store.
+    def open(
+        cls,
+        folder: Path,
+        blobs: BlobStore,
+        mapping: Mapping[str, Category] | None = None,
+        fetcher: Fetcher | None = None,
+    ) -> Products:
+        """Read `folder/products.json`, check every picture in it, and put those that are new into the store.
 
-        `mapping`: the category of products by their type or tags, where they do not say it themselves.
+        `mapping`: the category of products by their type or tags, where they do not say it themselves. `fetcher`: of
+        pictures at URLs, each fetched when it is first wanted; without one there may be none.
 
         Raises:
             ProductsError: something in the folder cannot be used.
         """
         products = _read(folder / "products.json")
+        remote = RemotePictures(fetcher or Fetcher(frozenset()), blobs)
         keys, problems = {}, _repeated(products)
         for product in products:
             if category_in(product, mapping or {}) is None:
@@ -101,15 +113,22 @@ class Products:
                 )
             for image in product.images:
                 try:
-                    keys[image] = _keep(folder, image, blobs)
-                except (BadPhoto, OSError, ValueError) as error:
+                    if is_remote(image):
+                        remote.check(image)
+                    else:
+                        keys[image] = _keep(folder, image, blobs)
+                except (BadPhoto, FetchError, OSError, ValueError) as error:
                     problems.append(f"{product.title}: the picture {image} cannot be used: {error}")
         if problems:
             raise ProductsError("\n".join(problems))
-        return cls(folder, products, keys, mapping or {})
+        return cls(folder, products, keys, remote, mapping or {})
 
     async def find(self, product_id: str, variant_id: str | None) -> Garment | None:
-        """The garment of a product, or of one of its own variants; None when there is no such product or variant."""
+        """The garment of a product, or of one of its own variants; None when there is no such product or variant.
+
+        Raises:
+            FetchError: its picture is at a URL and cannot be had just now.
+        """
         product = self._by_id.get(product_id)
         if product is None:
             return None
@@ -119,7 +138,8 @@ class Products:
             if variant is None:
                 return None
             image = variant.image or image
-        return Garment(self._keys[image], self.category(product), product.is_worn)
+        key = await self._remote.key(image) if is_remote(image) else self._keys[image]
+        return Garment(key, self.category(product), product.is_worn)
 
     def category(self, product: Product) -> Category:
         """How one of these products is worn."""
@@ -159,7 +179,7 @@ def _keep(folder: Path, image: str, blobs: BlobStore) -> str:
     if not path.is_relative_to(folder.resolve()):
         raise ValueError("it lies outside the folder.")
     data = path.read_bytes()
-    key = f"{GARMENTS}/{hashlib.sha256(EDITION + data).hexdigest()}.png"
+    key = garment_key(data)
     if not blobs.exists(key):
         blobs.put(key, garment_picture(data).data)
     return key

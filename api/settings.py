@@ -17,7 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from api.shops import ShopSettings
+from api.shops import Domain, ShopSettings
 from inference.jobs import Category
 from inference.redis_url import socket_url
 
@@ -81,6 +81,11 @@ class Settings(BaseSettings):
         SAMPLES,
         description="Folder with `products.json` and the garments' pictures.",
         json_schema_extra={"shown": "the samples that ship"},
+    )
+    image_hosts: tuple[Domain, ...] = Field(
+        (),
+        description="Hosts from which products' pictures are fetched by https, where `products.json` names URLs; "
+        "as `cdn.shopify.com`.",
     )
     categories: dict[str, Category] = Field(
         {},

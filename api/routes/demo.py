@@ -14,6 +14,7 @@ from api.dependencies import ProductsDep, SettingsDep
 from api.errors import NotFound, replies
 from api.headers import page_headers
 from api.products import Product, Variant
+from api.remote_pictures import is_remote
 from models.catalog import CardError, read_card
 
 router = APIRouter(tags=["Demo"])
@@ -38,20 +39,21 @@ class VariantReply(Reply):
 class ProductReply(Reply):
     product_id: str
     title: str
-    image: str = Field(description="A path at this address.")
+    image: str = Field(description="A path at this address, or the shop's own URL of it.")
     category: str
     variants: list[VariantReply]
 
     @classmethod
     def of(cls, product: Product, category: str) -> ProductReply:
         def told(variant: Variant) -> VariantReply:
-            image = variant.image or product.image
-            return VariantReply(variant_id=variant.variant_id, title=variant.title, image=f"/products/{image}")
+            return VariantReply(
+                variant_id=variant.variant_id, title=variant.title, image=_address(variant.image or product.image)
+            )
 
         return cls(
             product_id=product.product_id,
             title=product.title,
-            image=f"/products/{product.image}",
+            image=_address(product.image),
             category=category,
             variants=[told(variant) for variant in product.variants],
         )
@@ -130,6 +132,10 @@ async def page() -> FileResponse:
 @router.get("/static/{name}", include_in_schema=False)
 async def page_file(name: str) -> FileResponse:
     return _file(PAGE / name if name in PAGE_FILES else None)
+
+
+def _address(image: str) -> str:
+    return image if is_remote(image) else f"/products/{image}"
 
 
 def _file(path: Path | None) -> FileResponse:

@@ -28,6 +28,7 @@ from api.errors import (
     Unavailable,
     replies,
 )
+from api.fetching import FetchError
 from api.services import Services
 from api.shopper import Shopper
 from api.shops import ShopSettings
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 router = APIRouter(prefix="/public", tags=["Fitting room"], route_class=SmallBody)
 
 CREDITS_TTL_S = 120
+NO_PICTURE = "This product's picture cannot be fetched just now. Please try another product, or again in a minute."
 
 KEY_PATTERN = r"^[!-~]{1,255}$"
 IDEMPOTENCY_KEY: TypeAdapter[str | None] = TypeAdapter(Annotated[str, StringConstraints(pattern=KEY_PATTERN)] | None)
@@ -106,7 +108,10 @@ async def _request(visit: Visit, wanted: TryOn) -> GenerationRequest:
     shared, shop = visit.shared, visit.shop
     for image_id in filter(None, (wanted.user_image_id, wanted.mask_image_id, wanted.densepose_image_id)):
         await _check_photo(shared, shop, image_id)
-    garment = await shared.products.find(wanted.product_id, wanted.variant_id)
+    try:
+        garment = await shared.products.find(wanted.product_id, wanted.variant_id)
+    except FetchError:
+        raise Blocked(BlockCode.CREATION_FAILED, NO_PICTURE, retry_after_s=60) from None
     if garment is None:
         raise ProductNotFound
     return GenerationRequest(
