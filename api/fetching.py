@@ -24,7 +24,7 @@ LARGEST = 20 << 20  # bytes
 PATIENCE_S = 15.0  # for everything together: names, redirects, and a server that drips
 MOST_REDIRECTS = 3
 REDIRECTS = (301, 302, 303, 307, 308)
-HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "fitting-room"}
+HEADERS = [("Accept", "image/*"), ("Accept-Encoding", "identity"), ("User-Agent", "fitting-room")]
 
 
 class FetchError(Exception):
