@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import typer
 
-COMMANDS = ("serve", "api", "worker", "tryon", "evaluate", "models", "fetch", "flops", "parity", "doctor", "bench")
+COMMANDS = ("serve", "api", "worker", "tryon", "evaluate", "models", "fetch", "flops", "parity", "doctor", "bench", "soak")
 
 SENTENCES = {
     "api.settings": "InvalidSettings",

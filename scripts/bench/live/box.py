@@ -15,19 +15,21 @@ from scripts.options import settings_with
 from scripts.signals import stop_on_signal
 from scripts.workers import supervisor
 
-WORKER = (sys.executable, "-P", "-m", "scripts.bench.live.simulated")
+PYTHON = (sys.executable, "-P", "-m")
+WORKER = "scripts.bench.live.simulated"
 
 
-def argv(picture_s: float, num_workers: int) -> list[str]:
-    """The command of a box of `num_workers`, each `picture_s` seconds a picture."""
-    program = [sys.executable, "-P", "-m", "scripts.bench.live.box"]
-    return [*program, "--picture-s", str(picture_s), "--workers", str(num_workers)]
+def argv(picture_s: float, num_workers: int, *, program: str = __name__, worker: str = WORKER) -> list[str]:
+    """The command of a box of `num_workers`, each `picture_s` seconds a picture; `program` and `worker` are modules."""
+    named = ["--picture-s", str(picture_s), "--workers", str(num_workers), "--worker", worker]
+    return [*PYTHON, program, *named]
 
 
 def main(
     picture_s: Annotated[float, typer.Option()],
     workers: Annotated[int, typer.Option(min=1)],
     data: Annotated[Path, typer.Option()],
+    worker: Annotated[str, typer.Option()] = WORKER,
 ) -> None:
     """Run the workers over the Redis and the store that the settings name."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -35,7 +37,7 @@ def main(
     where = ["--redis", settings.redis_url, "--storage", settings.storage_url, "--queue", name_of(settings.card)]
     stop = threading.Event()
     stop_on_signal(stop)
-    supervisor(settings, [[*WORKER, *where, "--picture-s", str(picture_s)]] * workers).run(stop)
+    supervisor(settings, [[*PYTHON, worker, *where, "--picture-s", str(picture_s)]] * workers).run(stop)
 
 
 if __name__ == "__main__":

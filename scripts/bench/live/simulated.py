@@ -51,6 +51,11 @@ class SimulatedGenerator:
         return Picture(canvas)
 
 
+def log_to_stderr() -> None:
+    """As a worker of a real model does."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
 def main(
     redis: Annotated[str, typer.Option()],
     storage: Annotated[str, typer.Option()],
@@ -59,7 +64,7 @@ def main(
     name: Annotated[str, typer.Option()],
 ) -> None:
     """Be one worker until SIGTERM."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     run_worker(redis, name, [queue], SimulatedGenerator(picture_s), BlobStore.open(storage))
 
 

@@ -71,10 +71,10 @@ class Stack:
                 "data": str(self.folder),
                 "redis_url": self.server.url,
                 "storage_url": (self.folder / "blobs").as_uri(),
-                "port": _free_port(),
+                "port": free_port(),
             }
             table |= settings
-            self._file.write_text(_toml(table))
+            self._file.write_text(toml(table))
             self.url = f"http://127.0.0.1:{table['port']}"
             self.queue = name_of(str(table["card"]))
             self.storage_url = str(table["storage_url"])
@@ -144,13 +144,14 @@ def settings_of(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """That nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _toml(table: Mapping[str, Any]) -> str:
+def toml(table: Mapping[str, Any]) -> str:
     """Strings, numbers and lists of a flat table, then its arrays of tables; JSON writes these values as TOML does."""
     arrays = {name: value for name, value in table.items() if name == "shops"}
     lines = [f"{name} = {json.dumps(value)}" for name, value in table.items() if name not in arrays]
