@@ -17,7 +17,7 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, S3Store, from_url
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from obstore.store import ObjectStore
 
@@ -128,15 +128,18 @@ class BlobStore:
 
         What a killed writer left half-written goes too.
         """
-        limit = datetime.fromtimestamp(time.time() - older_than_s, UTC)
-        self._purge_half_written(check_key(prefix), limit)
+        self._purge_half_written(check_key(prefix), _ago(older_than_s))
         erased = 0
-        for page in obstore.list(self._store, prefix):
-            for meta in page:
-                if meta["last_modified"] < limit:
-                    self.delete(meta["path"])
-                    erased += 1
+        for key in self.older(prefix, older_than_s):
+            self.delete(key)
+            erased += 1
         return erased
+
+    def older(self, prefix: str, than_s: float) -> Iterator[str]:
+        """The keys below `prefix/` last written more than `than_s` seconds ago."""
+        limit = _ago(than_s)
+        for page in obstore.list(self._store, check_key(prefix)):
+            yield from (meta["path"] for meta in page if meta["last_modified"] < limit)
 
     def _purge_half_written(self, prefix: str, limit: datetime) -> None:
         for path in self._folder.joinpath(prefix).rglob("*") if self._folder else ():
@@ -166,6 +169,10 @@ class BlobStore:
         async with obstore.open_writer_async(self._store, check_key(key)) as writer:
             async for chunk in chunks:
                 await writer.write(chunk)
+
+
+def _ago(seconds: float) -> datetime:
+    return datetime.fromtimestamp(time.time() - seconds, UTC)
 
 
 def purge_personal(blobs: BlobStore, retention_s: float) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from redis import Redis
-from rq.job import JobStatus
+from rq.job import Job, JobStatus
 from rq.results import Result
 
 from inference.jobs import ErrorCode, GenerationRequest
@@ -22,6 +22,7 @@ from models.exactness import Optimisation
 
 REACH = 64  # how far behind the head a batch looks for company
 IDLE_S = 3.0  # a worker that waits looks every second
+WITH_PICTURE = frozenset({JobStatus.QUEUED, JobStatus.STARTED, JobStatus.FINISHED})
 RETURN, FAILURE = Result.Type.SUCCESSFUL, Result.Type.FAILED
 
 
@@ -71,6 +72,7 @@ class Leases:
 
     def __init__(self, redis: Redis, lease_s: float) -> None:
         self.lease_s = lease_s
+        self._redis = redis
         self._claim = redis.register_script(source("claim"))
         self._pulse = redis.register_script(source("pulse"))
         self._finish = redis.register_script(source("finish"))
@@ -102,8 +104,9 @@ class Leases:
         told = {claim: Verdict(verdict.decode()) for claim, verdict in zip(running, verdicts, strict=True)}
         return registered == b"1", told
 
-    def finish(self, worker: str, claim: Claim, ending: Ending) -> bool:
-        """End a claim; False when its lease was lost, and with it the right to say how the job ended."""
+    def finish(self, worker: str, claim: Claim, ending: Ending) -> JobStatus | None:
+        """End a claim, and tell how, for it may have been cancelled; None when its lease was lost, and with it the
+        right to say how the job ended."""
         ended_at = time.time()
         fields = _present(
             progress="1" if ending.error_code is None else None,
@@ -118,7 +121,13 @@ class Leases:
         took_s = ended_at - claim.started_at
         where = [claim.queue, claim.generation_id, claim.execution_id, worker, status, took_s]
         args: list[Any] = ["", *where, len(fields), *fields, *result]
-        return bool(self._finish(args=args))
+        told: bytes = self._finish(args=args)
+        return JobStatus(told.decode()) if told else None
+
+    def wants_picture(self, claim: Claim) -> bool:
+        """Whether its job has a picture, or may still get one; False when it ended without, or was erased."""
+        status: Any = self._redis.hget(Job.key_for(claim.generation_id), "status")
+        return status is not None and status.decode() in WITH_PICTURE
 
     def hand_back(self, claim: Claim) -> None:
         """Put a claim back at the front of its queue, at no cost to its retries."""

@@ -9,6 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rq.job import JobStatus
+
 from inference import pictures
 from inference.batching import Canvas, DeviceLostError, Generator, Prepared
 from inference.deadlines import Deadlines
@@ -118,8 +120,16 @@ class Outlet:
         if self._pulse.verdict(claim) is Verdict.CANCEL:
             ending = CANCELLED
         try:
-            if not patiently(lambda: self._leases.finish(self._worker, claim, ending)):
+            status = patiently(lambda: self._leases.finish(self._worker, claim, ending))
+            if status is None:
                 logger.warning("generation %s is another worker's now; its ending is dropped", claim.generation_id)
+            if status is not JobStatus.FINISHED:
+                self._erase_unwanted(claim)
         except Exception:  # its lease runs out, and it is made again
             logger.exception("the end of generation %s could not be told", claim.generation_id)
         self._pulse.release(claim)
+
+    def _erase_unwanted(self, claim: Claim) -> None:
+        """The picture of a job that ended without one: it was cancelled after the last look, or erased."""
+        if claim.request is not None and not patiently(lambda: self._leases.wants_picture(claim)):
+            self._blobs.delete(result_key(claim.request))

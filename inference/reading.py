@@ -27,6 +27,9 @@ class Blobs(Protocol):
     def put(self, key: str, data: bytes) -> None:
         """Write all or nothing."""
 
+    def delete(self, key: str) -> None:
+        """That there is nothing is no error."""
+
 
 def read_inputs(blobs: Blobs, request: GenerationRequest) -> TryOnInputs:
     """

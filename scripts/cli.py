@@ -11,7 +11,20 @@ from collections.abc import Sequence
 
 import typer
 
-COMMANDS = ("serve", "api", "worker", "tryon", "evaluate", "models", "fetch", "flops", "parity", "doctor", "bench", "soak")
+COMMANDS = (
+    "serve",
+    "api",
+    "worker",
+    "tryon",
+    "evaluate",
+    "models",
+    "fetch",
+    "flops",
+    "parity",
+    "doctor",
+    "bench",
+    "soak",
+)
 
 SENTENCES = {
     "api.settings": "InvalidSettings",

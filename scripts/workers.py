@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from typing import TYPE_CHECKING
 
 from redis import Redis
@@ -59,6 +58,7 @@ def _budgets(settings: Settings) -> Budgets:
 
 def supervisor(settings: Settings, argvs: list[list[str]]) -> Supervisor:
     """Over the settings' Redis, store and webhooks; purges what has outlived its term."""
+    from inference.orphans import purge_orphans
     from inference.supervisor import Supervisor  # a worker, which starts by the way of this file, has no use for them
     from inference.webhooks import WebhookTarget
 
@@ -68,11 +68,18 @@ def supervisor(settings: Settings, argvs: list[list[str]]) -> Supervisor:
         for shop in settings.shops
         if shop.webhook_url and shop.webhook_secret
     }
+    redis = Redis.from_url(settings.redis_url, socket_timeout=REDIS_TIMEOUT_S)
+    blobs = BlobStore.open(settings.storage_url)
+
+    def purge() -> None:
+        purge_personal(blobs, settings.retention_s)
+        purge_orphans(blobs, redis)
+
     return Supervisor(
-        Redis.from_url(settings.redis_url, socket_timeout=REDIS_TIMEOUT_S),
+        redis,
         settings.data,
         argvs,
         [name_of(settings.card)],
         webhooks=targets,
-        purge=partial(purge_personal, BlobStore.open(settings.storage_url), settings.retention_s),
+        purge=purge,
     )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inference.blobs import UPLOADS, purge_personal
+from inference.orphans import purge_orphans
 from scripts.soak import books, windows
 from scripts.soak.books import Books
 from scripts.soak.client import Client
@@ -50,8 +51,8 @@ async def _run(site: Site) -> Findings:
             await estate.until(lambda: _all_told(estate), TOLD_WITHIN_S)
             _tell_load(findings, visits, client, took_s)
             _tell_kills(findings, estate, killer)
-            _tell_books(findings, books.read(estate), visits, receiver)
             _tell_files(findings, estate)
+            _tell_books(findings, books.read(estate), visits, receiver)
             await look_for_marks(findings, site, estate)
     return findings
 
@@ -157,6 +158,8 @@ def _tell_files(findings: Findings, estate: Estate) -> None:
         os.utime(path, times=(time.time() - 2 * TERM_S,) * 2)
     purge_personal(estate.blobs, TERM_S)
     remaining = _left(blobs_folder)
+    num_orphans = purge_orphans(estate.blobs, estate.redis, older_than_s=0)
+    findings.tell("pictures whose job ended without one, erased by the purge", num_orphans)
     findings.tell("files left half written, erased by the purge", len(left) - len(remaining))
     findings.tell(
         "files that the purge leaves", _named(map(str, remaining)), kept=not remaining, orphans=len(remaining)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
+from rq.job import JobStatus
 
 from inference.batching import BatchPolicy, Picture
 from inference.blobs import BlobStore
@@ -88,11 +89,11 @@ def lay_in_leases(traps: Traps, runs: Runs) -> None:
             traps.spring("worker", windows.CLAIMED)
         return claims
 
-    def finish(leases: Leases, worker: str, claim: Claim, ending: Ending) -> bool:
-        is_ours = plain_finish(leases, worker, claim, ending)
+    def finish(leases: Leases, worker: str, claim: Claim, ending: Ending) -> JobStatus | None:
+        status = plain_finish(leases, worker, claim, ending)
         runs.note("ended", [claim.generation_id])
         traps.spring("worker", windows.ENDED)
-        return is_ours
+        return status
 
     Leases.claim, Leases.finish = claim, finish  # type: ignore[method-assign, assignment]
 

@@ -440,6 +440,13 @@ async def test_a_job_erased_while_it_waited_is_passed_over(workshop: Workshop, c
     assert client.llen("rq:queue:paperdoll") == 0
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + 15
+    while not holds():
+        assert time.monotonic() < give_up_at
+        await asyncio.sleep(0.02)
+
+
 async def until_ready(workshop: Workshop, num_workers: int = 1) -> None:
     give_up_at = time.monotonic() + 15
     while await workshop.queue.ready_workers() < num_workers:
@@ -469,3 +476,26 @@ async def test_two_workers_never_run_the_same_job(workshop: Workshop) -> None:
     seeds = [seed for run in workshop.runs() if run.what == "begin" for seed in run.seeds]
     assert sorted(seeds) == list(range(1, 101))
     assert len({run.pid for run in workshop.runs()}) == num_workers
+
+
+async def test_a_picture_whose_job_was_cancelled_after_the_last_look_is_erased(
+    workshop: Workshop, client: redis.Redis
+) -> None:
+    workshop.start(num_steps=1, step_s=0.3, lease_s=30)
+    await until_ready(workshop)
+    kept, cancelled = await workshop.submit(), await workshop.submit()
+    await workshop.until(cancelled, Status.PROCESSING)
+    client.hset(f"rq:job:{cancelled}", "cancel", "1")  # told to nobody: its picture is stored before that is read
+    await workshop.until_final(kept, cancelled)
+    await until(lambda: not workshop.blobs.exists(f"results/{SHOP}/{cancelled}.png"))
+    assert workshop.blobs.exists(f"results/{SHOP}/{kept}.png")
+
+
+async def test_a_picture_whose_job_was_erased_meanwhile_is_erased(workshop: Workshop, client: redis.Redis) -> None:
+    workshop.start(num_steps=1, step_s=0.3, lease_s=30)
+    await until_ready(workshop)
+    erased = await workshop.submit()
+    await workshop.until(erased, Status.PROCESSING)
+    client.delete(f"rq:job:{erased}")
+    await until(lambda: "its ending is dropped" in workshop.said())
+    await until(lambda: not workshop.blobs.exists(f"results/{SHOP}/{erased}.png"))
