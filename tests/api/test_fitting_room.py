@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 import httpx
 import pytest
 from redis import Redis
+from storefront import signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -326,19 +324,6 @@ def storefront(start_api: Callable[..., Api], products: Path) -> Api:
     for shop in ("demo", "small"):
         api.blobs.put(f"photos/{shop}.myshopify.com/me.jpg", b"a photograph")
     return api
-
-
-def signed(shop: str, secret: str, *, customer: str = "", **extra: str) -> str:
-    """A raw query as the app proxy forwards it, signed apart from the code under test."""
-    query = {
-        **extra,
-        "shop": shop,
-        "logged_in_customer_id": customer,
-        "path_prefix": "/apps/fitting-room",
-        "timestamp": str(int(time.time())),
-    }
-    text = "".join(sorted(f"{name}={value}" for name, value in query.items()))
-    return urlencode({**query, "signature": hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()})
 
 
 def proxied(
