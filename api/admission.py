@@ -28,7 +28,7 @@ def admission(shop: ShopSettings, shopper: Shopper, settings: Settings) -> Admis
         raise Blocked(BlockCode.BILLING_NOT_ALLOWED, sentence)
     maximum = settings.weekly_limit if shop.weekly_limit is None else shop.weekly_limit
     limits = shopper.limits(maximum, settings.address_factor, WEEK_S)
-    return Admission(shop.domain, limits, shop.monthly_quota)
+    return Admission(shop.domain, limits, shop.monthly_quota, shopper.identity or "")
 
 
 def blocked(submission: Submission) -> Blocked:

@@ -17,7 +17,7 @@ from api.headers import SecurityHeaders
 from api.loopback import LoopbackOnly
 from api.openapi import describe
 from api.products import Products
-from api.routes import demo, documentation, fitting_room, generations, operations, storage, uploads
+from api.routes import demo, documentation, fitting_room, generations, operations, privacy, storage, uploads
 from api.services import open_services
 from api.short_way import ShortWay
 from inference.blobs import BlobStore
@@ -58,7 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     error_handlers.install(app)
-    for routes in (fitting_room, uploads, generations, storage, operations, documentation):
+    for routes in (fitting_room, uploads, generations, privacy, storage, operations, documentation):
         app.include_router(routes.router)
     app.add_middleware(ShortWay)
     if settings.mode == "open":

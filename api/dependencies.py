@@ -101,14 +101,15 @@ async def visit(request: Request, client_id: ClientId = None, x_shopper_id: Shop
     return Visit(shared, asking.shop, shared.doorkeeper.shopper(asking, request, client_id))
 
 
-async def counted_upload(request: Request, client_id: ClientId = None, x_shopper_id: ShopperId = None) -> None:
-    """One upload more of this shopper, unless there were too many; `open` mode counts none on its owner's machine."""
+async def counted_upload(request: Request, client_id: ClientId = None, x_shopper_id: ShopperId = None) -> Shopper:
+    """Who sends one upload more, unless there were too many; `open` mode counts none on its owner's machine."""
     shared, asking = services_of(request), caller_of(request)
-    if shared.settings.mode == "open":
-        return
     sender = shared.doorkeeper.sender(asking, request, client_id)
+    if shared.settings.mode == "open":
+        return sender
     limits = sender.limits(shared.settings.upload_limit, shared.settings.address_factor, WINDOW_S)
     await count_upload(shared.redis, asking.shop.domain, limits)
+    return sender
 
 
 ServicesDep = Annotated[Services, Depends(services)]
@@ -119,4 +120,5 @@ LinksDep = Annotated[Links, Depends(links)]
 ProductsDep = Annotated[Products, Depends(products)]
 BlobsDep = Annotated[BlobStore, Depends(blobs)]
 ShopDep = Annotated[ShopSettings, Depends(shop)]
+SenderDep = Annotated[Shopper, Depends(counted_upload)]
 VisitDep = Annotated[Visit, Depends(visit)]

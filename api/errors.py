@@ -50,6 +50,12 @@ class BadPhoto(ApiError):
     example = "This file is not a picture we can read. Please upload a JPEG, PNG, WebP or HEIC photograph."
 
 
+class ConsentMissing(ApiError):
+    status = 400
+    code = "CONSENT_MISSING"
+    example = "Please agree to how your photograph is used before you send it."
+
+
 class Unauthorised(ApiError):
     status = 401
     code = "UNAUTHORIZED"
@@ -110,6 +116,16 @@ class TooManyUploads(ApiError):
     status = 429
     code = "RATE_LIMIT_EXCEEDED"
     example = "You have sent many photographs just now. Please wait a few minutes."
+    says_when = True
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__(headers={"Retry-After": str(wait_s)})
+
+
+class TooManyErasures(ApiError):
+    status = 429
+    code = "RATE_LIMIT_EXCEEDED"
+    example = "Data has been deleted many times from your network. Please come back later, or ask the shop."
     says_when = True
 
     def __init__(self, wait_s: int) -> None:

@@ -12,6 +12,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from api.links import Links
 from api.secret import signing_key
 from api.shopper import Doorkeeper
+from inference.holdings import Holdings
 from inference.queue import GenerationQueue
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Services:
     queue: GenerationQueue
     blobs: BlobStore
     links: Links
+    holdings: Holdings
     products: Products
     closing: asyncio.Event = field(default_factory=asyncio.Event)  # set when the process is asked to end
     credits: dict[str, tuple[float, bool]] = field(default_factory=dict)  # shop -> until when, allowed
@@ -47,7 +49,7 @@ async def open_services(settings: Settings, blobs: BlobStore, products: Products
         Redis.from_pool(pool) as redis,
         Redis.from_url(settings.redis_url, max_connections=MOST_STREAMS) as streaming,  # an open event stream holds one
         aclosing(
-            GenerationQueue(streaming, max_length=settings.max_queue_length, retention_s=settings.retention_s)
+            GenerationQueue(streaming, max_length=settings.max_queue_length, retention_s=int(settings.terms.result_s))
         ) as queue,
     ):
         yield Services(
@@ -57,5 +59,6 @@ async def open_services(settings: Settings, blobs: BlobStore, products: Products
             queue=queue,
             blobs=blobs,
             links=Links(blobs, signing_key(settings, "links"), settings.url_ttl_s, settings.public_url.rstrip("/")),
+            holdings=Holdings(redis, int(settings.terms.longest_s)),
             products=products,
         )

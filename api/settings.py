@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from api.shops import Domain, ShopSettings
+from inference.blobs import Terms
 from inference.jobs import Category
 from inference.redis_url import socket_url
 
@@ -25,6 +26,7 @@ ENV_PREFIX = "FITTING_ROOM_"
 FILE_VARIABLE = "FITTING_ROOM_SETTINGS"
 DEFAULT_FILE = Path("fitting-room.toml")
 SHORTEST_SECRET = 32  # characters
+DAY_S = 86400
 SAMPLES = Path(__file__).parent / "static" / "samples"
 
 Mode = Literal["open", "api_key", "shopify"]
@@ -137,6 +139,21 @@ class Settings(BaseSettings):
         ge=0.042,
         description="Days after which photographs, results and records are deleted; at least an hour, 0.042.",
     )
+    photo_retention_days: float | None = Field(
+        None,
+        ge=0.042,
+        description="Days after which photographs are deleted.",
+        json_schema_extra={"shown": "as `retention_days`"},
+    )
+    result_retention_days: float | None = Field(
+        None,
+        ge=0.042,
+        description="Days after which results are deleted, and the records of their generations.",
+        json_schema_extra={"shown": "as `retention_days`"},
+    )
+    require_consent: bool = Field(
+        False, description="Photographs are taken only with `consentVersion`: what the shopper agreed to."
+    )
     url_ttl_s: int = Field(3600, ge=10, description="Seconds for which a signed picture URL works.")
     shops: tuple[ShopSettings, ...] = Field(
         (),
@@ -210,8 +227,11 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def retention_s(self) -> int:
-        return int(self.retention_days * 86400)
+    def terms(self) -> Terms:
+        """How long what shows or names a shopper is kept."""
+        photo_days = self.photo_retention_days or self.retention_days
+        result_days = self.result_retention_days or self.retention_days
+        return Terms(photo_days * DAY_S, result_days * DAY_S)
 
 
 def load_settings(**overrides: Any) -> Settings:

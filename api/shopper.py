@@ -91,13 +91,27 @@ class Doorkeeper:
         """Who sends a photograph: the shopper, or `NOBODY` when in `api_key` mode the shop's server does not say."""
         shop = caller.shop.domain
         if caller.customer_id:
-            return Shopper(self._hash(shop, "customer", caller.customer_id))
+            return Shopper(self.customer(shop, caller.customer_id))
         if self._settings.mode == "api_key":
             return NOBODY
-        anonymous = self._hash(shop, "anonymous", str(client_id)) if client_id else None
+        anonymous = self.anonymous(shop, str(client_id)) if client_id else None
         if self._settings.mode == "open":  # everyone shares the loopback address
-            return Shopper(anonymous or self._hash(shop, "anonymous", "here"))
-        return Shopper(anonymous, self._hash(shop, "address", self._address(request)))
+            return Shopper(anonymous or self.anonymous(shop, "here"))
+        return Shopper(anonymous, self.address(caller, request))
+
+    def address(self, caller: Caller, request: Request) -> str | None:
+        """The hash of the network address that asks, where addresses tell people apart."""
+        if self._settings.mode != "shopify":
+            return None
+        return self._hash(caller.shop.domain, "address", self._address(request))
+
+    def customer(self, shop: str, customer_id: str) -> str:
+        """The identity of a customer that the shop vouches for."""
+        return self._hash(shop, "customer", customer_id)
+
+    def anonymous(self, shop: str, client_id: str) -> str:
+        """The identity of a browser that calls itself so."""
+        return self._hash(shop, "anonymous", client_id)
 
     def _anyone(self, _: Request) -> Caller:
         return Caller(next(iter(self.shops.values())))

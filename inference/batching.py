@@ -83,6 +83,9 @@ class Generator(Protocol):
             DeviceLostError: the device needs a new process.
         """
 
+    def forget(self) -> None:
+        """Drop whatever it remembers that shows a person; on any thread."""
+
 
 class EngineError(RuntimeError):
     """The model cannot run here; the message says what to do."""

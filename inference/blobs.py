@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import mimetypes
+import os
 import re
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +19,7 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, S3Store, from_url
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator
 
     from obstore.store import ObjectStore
 
@@ -45,9 +47,40 @@ def check_key(key: str) -> str:
     return key
 
 
+def picture_key(shop: str, generation_id: str) -> str:
+    """Where a generation's picture lies."""
+    return f"{RESULTS}/{shop}/{generation_id}.png"
+
+
 def content_type(key: str) -> str:
     """The media type that a key's ending names."""
     return mimetypes.guess_type(key)[0] or "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the store tells of a key."""
+
+    key: str
+    num_bytes: int
+    written_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Seconds for which a photograph is kept, and a result with its record."""
+
+    photo_s: float
+    result_s: float
+
+    @property
+    def upload_s(self) -> float:
+        """For a file that was sent and never made a photograph."""
+        return min(self.photo_s, UPLOAD_TERM_S)
+
+    @property
+    def longest_s(self) -> float:
+        return max(self.photo_s, self.result_s)
 
 
 class BlobStore:
@@ -79,7 +112,7 @@ class BlobStore:
     @classmethod
     def _open_folder(cls, folder: Path) -> BlobStore:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return cls(LocalStore(folder))
+        return cls(LocalStore(folder, automatic_cleanup=True))  # an empty folder would still name a shopper
 
     @property
     def can_sign(self) -> bool:
@@ -123,29 +156,45 @@ class BlobStore:
         with contextlib.suppress(FileNotFoundError):
             obstore.delete(self._store, check_key(key))
 
-    def purge(self, prefix: str, older_than_s: float) -> int:
+    def stored(self, prefix: str) -> Iterator[Stored]:
+        """What lies below `prefix/`."""
+        for page in obstore.list(self._store, check_key(prefix)):
+            for meta in page:
+                yield Stored(meta["path"], meta["size"], meta["last_modified"])
+
+    def purge(self, prefix: str, older_than_s: float, now: float | None = None) -> int:
         """Erase the keys below `prefix/` last written more than `older_than_s` ago, and tell how many.
 
-        What a killed writer left half-written goes too.
+        What a killed writer left half-written goes too. `now` in seconds since the epoch, if not by the clock.
         """
-        self._purge_half_written(check_key(prefix), _ago(older_than_s))
+        limit = _ago(older_than_s, now)
+        self._purge_half_written(check_key(prefix), limit)
+        return self._erase(self.older(prefix, older_than_s, now))
+
+    def erase(self, prefix: str) -> int:
+        """Erase all below `prefix/`, also what is just being written, and tell how many."""
+        self._purge_half_written(check_key(prefix), datetime.max.replace(tzinfo=UTC))
+        return self._erase(one.key for one in self.stored(prefix))
+
+    def _erase(self, keys: Iterable[str]) -> int:
         erased = 0
-        for key in self.older(prefix, older_than_s):
+        for key in keys:
             self.delete(key)
             erased += 1
         return erased
 
-    def older(self, prefix: str, than_s: float) -> Iterator[str]:
+    def older(self, prefix: str, than_s: float, now: float | None = None) -> Iterator[str]:
         """The keys below `prefix/` last written more than `than_s` seconds ago."""
-        limit = _ago(than_s)
-        for page in obstore.list(self._store, check_key(prefix)):
-            yield from (meta["path"] for meta in page if meta["last_modified"] < limit)
+        limit = _ago(than_s, now)
+        yield from (one.key for one in self.stored(prefix) if one.written_at < limit)
 
     def _purge_half_written(self, prefix: str, limit: datetime) -> None:
-        for path in self._folder.joinpath(prefix).rglob("*") if self._folder else ():
-            with contextlib.suppress(FileNotFoundError):
-                if STAGED.search(path.name) and datetime.fromtimestamp(path.stat().st_mtime, UTC) < limit:
-                    path.unlink()
+        for folder, _, names in os.walk(self._folder / prefix) if self._folder else ():  # bears folders that vanish
+            for path in (Path(folder, name) for name in names if STAGED.search(name)):
+                with contextlib.suppress(OSError):
+                    if datetime.fromtimestamp(path.stat().st_mtime, UTC) < limit:
+                        path.unlink()
+                        path.parent.rmdir()  # when it was all there was
 
     async def put_async(self, key: str, data: bytes) -> None:
         await asyncio.to_thread(self.put, key, data)
@@ -171,11 +220,11 @@ class BlobStore:
                 await writer.write(chunk)
 
 
-def _ago(seconds: float) -> datetime:
-    return datetime.fromtimestamp(time.time() - seconds, UTC)
+def _ago(seconds: float, now: float | None) -> datetime:
+    return datetime.fromtimestamp((time.time() if now is None else now) - seconds, UTC)
 
 
-def purge_personal(blobs: BlobStore, retention_s: float) -> int:
-    """Erase people's pictures past their term, and uploads nobody completed; tell how many."""
-    terms = {PHOTOS: retention_s, RESULTS: retention_s, UPLOADS: min(retention_s, UPLOAD_TERM_S)}
-    return sum(blobs.purge(prefix, term_s) for prefix, term_s in terms.items())
+def purge_personal(blobs: BlobStore, terms: Terms, now: float | None = None) -> int:
+    """Erase people's pictures past their terms, and uploads nobody completed; tell how many. `now` as of `purge`."""
+    kinds = {PHOTOS: terms.photo_s, RESULTS: terms.result_s, UPLOADS: terms.upload_s}
+    return sum(blobs.purge(prefix, term_s, now) for prefix, term_s in kinds.items())

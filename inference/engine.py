@@ -185,6 +185,10 @@ class Engine:
             image = self._family.finish(prepared, canvas.pixels)
         return Picture(image, self._family.warnings(prepared), canvas.making)
 
+    def forget(self) -> None:
+        """Drop whatever it remembers that shows a person."""
+        self.reuse.forget()
+
     def _making(self, key: BatchKey, num_jobs: int = 1) -> tuple[Optimisation, ...]:
         """What makes such pictures cheaper, so many at once."""
         settings = settings_of(key, self._card)

@@ -125,6 +125,7 @@ class Admission:
     shop: str
     limits: tuple[SlidingLimit, ...]
     monthly_quota: int
+    owner: str = ""  # whose it is, so that it is found when its shopper wants everything erased; hashed, as identities
 
 
 class Refusal(StrEnum):

@@ -92,17 +92,17 @@ class Leases:
 
     def pulse(
         self, worker: str, ttl_s: int, running: Mapping[Claim, float | None], stats: str = "{}"
-    ) -> tuple[bool, dict[Claim, Verdict]]:
+    ) -> tuple[bool, str, dict[Claim, Verdict]]:
         """Renew the worker and what it runs; write the progress (0 to 1) that is not None, and what the worker counts.
 
-        Returns whether the worker was still registered, and what has become of each claim.
+        Returns whether the worker was still registered, the last erasure's word, and what has become of each claim.
         """
         jobs: list[str | float] = []
         for claim, progress in running.items():
             jobs += [claim.queue, claim.generation_id, claim.execution_id, "" if progress is None else progress]
-        registered, *verdicts = self._pulse(args=["", worker, self.lease_s, ttl_s, stats, *jobs])
+        registered, erased, *verdicts = self._pulse(args=["", worker, self.lease_s, ttl_s, stats, *jobs])
         told = {claim: Verdict(verdict.decode()) for claim, verdict in zip(running, verdicts, strict=True)}
-        return registered == b"1", told
+        return registered == b"1", erased.decode(), told
 
     def finish(self, worker: str, claim: Claim, ending: Ending) -> JobStatus | None:
         """End a claim, and tell how, for it may have been cancelled; None when its lease was lost, and with it the

@@ -13,6 +13,7 @@ from rq.job import JobStatus
 
 from inference import pictures
 from inference.batching import Canvas, DeviceLostError, Generator, Prepared
+from inference.blobs import picture_key
 from inference.deadlines import Deadlines
 from inference.jobs import ErrorCode, GenerationError, GenerationRequest
 from inference.leases import Claim, Ending, Leases, Verdict
@@ -38,7 +39,7 @@ class Job:
 
 def result_key(request: GenerationRequest) -> str:
     """Where the picture goes. A second run of the same job writes the same bytes to the same place."""
-    return f"results/{request.shop}/{request.generation_id}.png"
+    return picture_key(request.shop, request.generation_id)
 
 
 class Outlet:
@@ -121,15 +122,17 @@ class Outlet:
             ending = CANCELLED
         try:
             status = patiently(lambda: self._leases.finish(self._worker, claim, ending))
-            if status is None:
+            if status is not JobStatus.FINISHED and not patiently(lambda: self._leases.wants_picture(claim)):
+                self._leave_nothing(claim, was_erased=status is None)
+            elif status is None:
                 logger.warning("generation %s is another worker's now; its ending is dropped", claim.generation_id)
-            if status is not JobStatus.FINISHED:
-                self._erase_unwanted(claim)
         except Exception:  # its lease runs out, and it is made again
             logger.exception("the end of generation %s could not be told", claim.generation_id)
         self._pulse.release(claim)
 
-    def _erase_unwanted(self, claim: Claim) -> None:
-        """The picture of a job that ended without one: it was cancelled after the last look, or erased."""
-        if claim.request is not None and not patiently(lambda: self._leases.wants_picture(claim)):
+    def _leave_nothing(self, claim: Claim, *, was_erased: bool) -> None:
+        """Of a job that ended without a picture: it was cancelled after the last look, or erased while it ran."""
+        if was_erased:
+            self._generator.forget()  # again: it may have remembered since it first heard
+        if claim.request is not None:
             self._blobs.delete(result_key(claim.request))

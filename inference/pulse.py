@@ -22,7 +22,8 @@ logger = logging.getLogger(__name__)
 class Pulse:
     """Beats three times a lease, and at every tick that has progress to write.
 
-    `on_forgotten` is called when Redis no longer knew the worker.
+    `on_forgotten` is called when Redis no longer knew the worker; `on_erased` when something was erased that it may
+    still remember, which one that was away learns when it is back.
     """
 
     def __init__(
@@ -33,13 +34,15 @@ class Pulse:
         *,
         ttl_s: int,
         on_forgotten: Callable[[], None],
+        on_erased: Callable[[], None],
         stats: Stats,
     ) -> None:
         self._leases = leases
         self._worker = worker
         self._queues = queues
         self._ttl_s = ttl_s
-        self._on_forgotten = on_forgotten
+        self._on_forgotten, self._on_erased = on_forgotten, on_erased
+        self._erased: str | None = None  # the word of the last erasure that it has heard of
         self._stats = stats
         self._lock = threading.Lock()
         self._running: dict[Claim, float | None] = {}  # with the progress that is not yet written
@@ -115,11 +118,14 @@ class Pulse:
         with self._lock:
             telling = dict(self._running)
             self._running.update(dict.fromkeys(self._running))
-        registered, verdicts = self._leases.pulse(self._worker, self._ttl_s, telling, self._stats.to_json())
+        registered, erased, verdicts = self._leases.pulse(self._worker, self._ttl_s, telling, self._stats.to_json())
         self._beat_at = time.monotonic() + self._leases.lease_s / BEATS_A_LEASE
         with self._lock:
             bad = {claim: verdict for claim, verdict in verdicts.items() if verdict is not Verdict.HELD}
             self._verdicts.update((claim, verdict) for claim, verdict in bad.items() if claim in self._running)
+        if erased != self._erased:
+            self._on_erased()
+            self._erased = erased
         if not registered:
             self._on_forgotten()
 

@@ -78,6 +78,8 @@ class GenerationQueue:
             ],
             "quota": admission.monthly_quota,
         }
+        if admission.owner:
+            terms["owner"] = admission.owner
         if idempotency is not None:
             terms["idempotency"] = {"key": f"{admission.shop}:{idempotency[0]}", "digest": idempotency[1]}
         fields = job_fields(request, timeout_s=JOB_TIMEOUT_S, retention_s=self._retention_s, retries=RETRIES)

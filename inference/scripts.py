@@ -11,6 +11,8 @@ FOLDER = Path(__file__).parent / "lua"
 
 CHANGED = "fitting-room:changed:"  # + generation id: a pub/sub channel
 BELL = "fitting-room:bell:"  # + queue: a list on which each job that comes rings once
+ERASED = "fitting-room:erased"  # a word that is another after each erasure: workers then forget whom they remember
+UNWANTED = "fitting-room:unwanted"  # pictures that may still be stored of erased generations -> until when
 IDEMPOTENCY = "fitting-room:idempotency:"  # + shop:key -> what was asked, and the generation it made
 
 BUCKETS = ("0.1", "0.25", "0.5", "1", "2.5", "5", "10", "20", "30", "60", "120", "300", "600")

@@ -88,6 +88,7 @@ class BatchWorker(SimpleWorker):
             self.queue_names(),
             ttl_s=REGISTERED_S + 60,
             on_forgotten=self._register_again,
+            on_erased=generator.forget,
             stats=generator.stats,
         )
         self._stages = Stages.of(

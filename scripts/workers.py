@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from redis import Redis
 
 from api.settings import Settings
-from inference.blobs import BlobStore, purge_personal
+from inference.blobs import BlobStore
 from inference.options import GIB, Budgets, EngineOptions
 from models.catalog import name_of
 from scripts.options import FITTING_ROOM, card_of, make_data_folder
@@ -58,7 +58,7 @@ def _budgets(settings: Settings) -> Budgets:
 
 def supervisor(settings: Settings, argvs: list[list[str]]) -> Supervisor:
     """Over the settings' Redis, store and webhooks; purges what has outlived its term."""
-    from inference.orphans import purge_orphans
+    from inference.purging import Purge
     from inference.supervisor import Supervisor  # a worker, which starts by the way of this file, has no use for them
     from inference.webhooks import WebhookTarget
 
@@ -69,17 +69,11 @@ def supervisor(settings: Settings, argvs: list[list[str]]) -> Supervisor:
         if shop.webhook_url and shop.webhook_secret
     }
     redis = Redis.from_url(settings.redis_url, socket_timeout=REDIS_TIMEOUT_S)
-    blobs = BlobStore.open(settings.storage_url)
-
-    def purge() -> None:
-        purge_personal(blobs, settings.retention_s)
-        purge_orphans(blobs, redis)
-
     return Supervisor(
         redis,
         settings.data,
         argvs,
         [name_of(settings.card)],
         webhooks=targets,
-        purge=purge,
+        purge=Purge(redis, BlobStore.open(settings.storage_url), settings.terms),
     )

@@ -15,6 +15,7 @@ from api.errors import NotFound, replies
 from api.headers import page_headers
 from api.products import Product, Variant
 from api.remote_pictures import is_remote
+from api.settings import DAY_S
 from models.catalog import CardError, read_card
 
 router = APIRouter(tags=["Demo"])
@@ -108,7 +109,7 @@ async def products_json(products: ProductsDep, settings: SettingsDep) -> Product
         products=[ProductReply.of(product, products.category(product)) for product in products.all],
         figures=[FigureReply(title=_title(path), image=f"/figures/{path.name}") for path in _figures(products.folder)],
         model=model,
-        retention_days=settings.retention_days,
+        retention_days=settings.terms.longest_s / DAY_S,
     )
 
 

@@ -12,6 +12,7 @@ local function started_key(queue) return RQ .. ':wip:' .. queue end
 local function due_key(shop) return OURS .. ':webhooks:' .. shop end -- generation id -> when its webhook is due
 local function worker_key(worker) return RQ .. ':worker:' .. worker end
 local function stats_key(worker) return OURS .. ':worker:' .. worker end
+local function kept_key(shop, owner) return OURS .. ':kept:' .. shop .. ':' .. owner end -- what is a shopper's -> since when
 local function text(seconds) return string.format('%.6f', seconds) end
 
 -- What is counted for whoever watches the service, for ever: jobs by what became of them, shop and error code; and how
@@ -126,6 +127,13 @@ end
 -- How many are ahead, or false. Where another RQ tool has changed the list, it is walked until tidy.lua mends the set.
 local function place_in_line(queue, id)
   return line_has_all(queue) and redis.call('ZRANK', line_key(queue), id) or redis.call('LPOS', list_key(queue), id)
+end
+
+-- What a shopper has here is noted, for as long as the longest-lived of it is kept.
+local function note(shop, owner, what, now, term)
+  local key = kept_key(shop, owner)
+  redis.call('ZADD', key, text(now), what)
+  if redis.call('TTL', key) < term then redis.call('EXPIRE', key, term) end
 end
 
 local function changed(id) redis.call('PUBLISH', OURS .. ':changed:' .. id, '') end

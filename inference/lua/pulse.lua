@@ -1,7 +1,8 @@
 -- A worker is alive: renew its registration and the leases of what it runs, and write how far it is.
 -- ARGV: now or '', worker, lease in seconds, seconds a silent worker stays registered, what it counts as JSON,
 --   then for each job that runs: queue, id, execution, progress or ''
--- Returns for each job 'held', 'cancel' (held, and to be stopped) or 'lost'; first whether the worker is still registered.
+-- Returns whether the worker is still registered, the name of the last erasure or '', then for each job 'held', 'cancel'
+--   (held, and to be stopped) or 'lost'.
 local now, worker, lease, ttl = clock(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local registered = redis.call('EXISTS', worker_key(worker))
 redis.call('HSET', worker_key(worker), 'last_heartbeat', iso(now))
@@ -11,7 +12,7 @@ redis.call('ZADD', OURS .. ':ready', text(now + lease), worker)
 redis.call('HSET', stats_key(worker), 'stats', ARGV[5], 'updated_at', text(now))
 redis.call('EXPIRE', stats_key(worker), ttl)
 
-local verdicts = { tostring(registered) }
+local verdicts = { tostring(registered), redis.call('GET', OURS .. ':erased') or '' }
 for i = 6, #ARGV, 4 do
   local queue, id, execution, progress = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local composite = id .. ':' .. execution

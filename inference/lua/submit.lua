@@ -1,6 +1,6 @@
 -- One generation: replayed, refused, or reserved, written and queued.
 -- ARGV: now or '', id, queue, shop, cap of the queue, retention in seconds, terms as JSON
---   {idempotency?: {key, digest}, limits: [{identity, maximum, window_s}], quota}, then the job hash: name, value, ...
+--   {idempotency?: {key, digest}, limits: [{identity, maximum, window_s}], quota, owner?}, then the job hash: name, value, ...
 -- Returns {id, refusal or '', seconds until it is worth asking again}.
 local now, id, queue, shop = clock(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local cap, retention, terms = tonumber(ARGV[5]), tonumber(ARGV[6]), cjson.decode(ARGV[7])
@@ -60,6 +60,8 @@ redis.call('HSET', job_key(id), unpack(ARGV, 8))
 local moment = iso(now)
 redis.call('HSET', job_key(id), 'status', 'queued', 'created_at', moment, 'enqueued_at', moment, 'submitted_at',
   text(now), 'updated_at', text(now), 'reserved', reserved)
+if replay then redis.call('HSET', job_key(id), 'idempotency', replay) end
+if terms.owner then note(shop, terms.owner, id, now, retention) end
 redis.call('SADD', RQ .. ':queues', list_key(queue))
 join_line(queue, id)
 count_job('accepted', shop)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from inference.blobs import UPLOADS, purge_personal
+from inference.blobs import UPLOADS, Terms, purge_personal
 from inference.orphans import purge_orphans
 from scripts.soak import books, windows
 from scripts.soak.books import Books
@@ -156,7 +156,7 @@ def _tell_files(findings: Findings, estate: Estate) -> None:
     left = _left(blobs_folder)
     for path in left:
         os.utime(path, times=(time.time() - 2 * TERM_S,) * 2)
-    purge_personal(estate.blobs, TERM_S)
+    purge_personal(estate.blobs, Terms(TERM_S, TERM_S))
     remaining = _left(blobs_folder)
     num_orphans = purge_orphans(estate.blobs, estate.redis, older_than_s=0)
     findings.tell("pictures whose job ended without one, erased by the purge", num_orphans)

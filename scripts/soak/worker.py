@@ -61,6 +61,9 @@ class TrappedGenerator:
         self._traps.spring("worker", windows.MADE)
         return Picture(canvas)
 
+    def forget(self) -> None:
+        """It remembers nobody."""
+
 
 class TrappedBlobs(BlobStore):
     """The store, with trapdoors in the writing of a picture."""

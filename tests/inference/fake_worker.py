@@ -67,6 +67,9 @@ class FakeGenerator:
         picture[0, 0] = [seed % 256, seed // 256 % 256, 0]
         return Picture(picture, ("The mask was yours.",) if prepared.mask is not None else (), told(key))
 
+    def forget(self) -> None:
+        self.stats.add("forgotten")
+
     def _mishap(self, mishaps: list[str | None]) -> None:
         if "raises" in mishaps:
             raise ArithmeticError("the maths failed")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from inference.blobs import BlobStore, StorageError, check_key, purge_personal
+from inference.blobs import BlobStore, StorageError, Terms, check_key, purge_personal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -93,15 +93,31 @@ def test_purging_a_prefix_spares_its_neighbours(blobs: BlobStore) -> None:
     assert not blobs.exists("photos/shop/b/c.jpg")
 
 
-def test_only_people_s_old_pictures_are_purged(blobs: BlobStore) -> None:
-    for key in ("photos/s/a.jpg", "results/s/b.png", "tmp/s/c", "garments/d.png"):
+def test_each_kind_of_a_person_s_pictures_is_purged_at_its_own_term(blobs: BlobStore) -> None:
+    def left() -> set[str]:
+        return {key for key in keys if blobs.exists(key)}
+
+    keys = {"photos/s/who/a.jpg", "results/s/b.png", "tmp/s/who/c", "garments/d.png"}
+    for key in keys:
         blobs.put(key, b"x")
-    assert purge_personal(blobs, retention_s=60.0) == 0
-    time.sleep(2.5)  # S3 tells whole seconds
-    blobs.put("photos/s/new.jpg", b"x")
-    assert purge_personal(blobs, retention_s=1.5) == 3
-    assert blobs.exists("garments/d.png")
-    assert blobs.exists("photos/s/new.jpg")
+    written_at, terms, second = time.time(), Terms(photo_s=3 * 86400, result_s=5 * 86400), 1.5  # S3 tells whole ones
+    assert purge_personal(blobs, terms, written_at + 3600 - second) == 0
+    for moment, gone in ((3600, "tmp/s/who/c"), (3 * 86400, "photos/s/who/a.jpg"), (5 * 86400, "results/s/b.png")):
+        assert gone in left()
+        assert purge_personal(blobs, terms, written_at + moment - second) == 0
+        assert purge_personal(blobs, terms, written_at + moment + second) == 1
+        assert gone not in left()
+    assert left() == {"garments/d.png"}
+
+
+def test_erasing_a_folder_spares_its_neighbours_and_leaves_no_trace_of_it(tmp_path: Path) -> None:
+    store = BlobStore.open((tmp_path / "blobs").as_uri())
+    for key in ("photos/s/who/a.jpg", "photos/s/whom/a.jpg"):
+        store.put(key, b"x")
+    (tmp_path / "blobs/photos/s/who/b.jpg#1").write_bytes(b"half")  # as a writer leaves it that is killed
+    assert store.erase("photos/s/who") == 1
+    assert store.erase("photos/s/who") == 0
+    assert [path.name for path in (tmp_path / "blobs/photos/s").iterdir()] == ["whom"]
 
 
 @pytest.mark.parametrize(

@@ -28,12 +28,12 @@ class Script(Leases):
 
     def pulse(
         self, worker: str, ttl_s: int, running: Mapping[Claim, float | None], stats: str = "{}"
-    ) -> tuple[bool, dict[Claim, Verdict]]:
+    ) -> tuple[bool, str, dict[Claim, Verdict]]:
         self.beats.append(time.monotonic())
         self.told += running.values()
         if len(self.beats) - 1 in self.away:
             raise RedisConnectionError("away")
-        return True, dict.fromkeys(running, Verdict.HELD)
+        return True, "", dict.fromkeys(running, Verdict.HELD)
 
     def sweep(self, queues: Sequence[str]) -> list[str]:
         self.sweeps.append(time.monotonic())
@@ -41,7 +41,9 @@ class Script(Leases):
 
 
 def beat_for(seconds: float, leases: Script) -> None:
-    pulse = Pulse(leases, "worker", ["paperdoll"], ttl_s=60, on_forgotten=lambda: None, stats=Stats())
+    pulse = Pulse(
+        leases, "worker", ["paperdoll"], ttl_s=60, on_forgotten=lambda: None, on_erased=lambda: None, stats=Stats()
+    )
     pulse.start()
     time.sleep(seconds)
     pulse.stop()
@@ -65,7 +67,9 @@ def test_after_an_outage_nobody_s_lease_is_swept_until_everybody_could_renew() -
 
 def test_progress_is_told_once_and_at_most_five_times_a_second() -> None:
     leases = Script()
-    pulse = Pulse(leases, "worker", ["paperdoll"], ttl_s=60, on_forgotten=lambda: None, stats=Stats())
+    pulse = Pulse(
+        leases, "worker", ["paperdoll"], ttl_s=60, on_forgotten=lambda: None, on_erased=lambda: None, stats=Stats()
+    )
     pulse.hold([CLAIM])
     pulse.start()
     for step in range(100):
@@ -85,7 +89,8 @@ from inference.pulse import Pulse
 from inference.stats import Stats
 leases = Script()
 leases.pulse = lambda *_: 1 / 0
-Pulse(leases, "worker", ["paperdoll"], ttl_s=60, on_forgotten=lambda: None, stats=Stats()).start()
+nothing = lambda: None
+Pulse(leases, "worker", ["paperdoll"], ttl_s=60, on_forgotten=nothing, on_erased=nothing, stats=Stats()).start()
 time.sleep(10)
 """
     ended = subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parent, capture_output=True, timeout=8)
@@ -94,7 +99,9 @@ time.sleep(10)
 
 
 def test_only_what_runs_here_can_be_cancelled() -> None:
-    pulse = Pulse(Script(), "worker", ["paperdoll"], ttl_s=60, on_forgotten=lambda: None, stats=Stats())
+    pulse = Pulse(
+        Script(), "worker", ["paperdoll"], ttl_s=60, on_forgotten=lambda: None, on_erased=lambda: None, stats=Stats()
+    )
     assert not pulse.cancel("gen_1")
     pulse.hold([CLAIM])
     assert pulse.cancel("gen_1")

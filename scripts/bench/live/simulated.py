@@ -50,6 +50,9 @@ class SimulatedGenerator:
     def finish(self, prepared: Image, canvas: Image) -> Picture:
         return Picture(canvas)
 
+    def forget(self) -> None:
+        """It remembers nobody."""
+
 
 def log_to_stderr() -> None:
     """As a worker of a real model does."""
