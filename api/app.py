@@ -14,12 +14,15 @@ from api.errors import ApiError, Forbidden, replies
 from api.fetching import Fetcher
 from api.head import HeadAsGet
 from api.headers import SecurityHeaders
+from api.http_metrics import HttpMetrics
 from api.loopback import LoopbackOnly
 from api.openapi import describe
 from api.products import Products
 from api.routes import demo, documentation, fitting_room, generations, operations, privacy, storage, uploads
 from api.services import open_services
 from api.short_way import ShortWay
+from api.traced import Traced
+from inference import tracing
 from inference.blobs import BlobStore
 
 if TYPE_CHECKING:
@@ -40,10 +43,11 @@ def create_app(settings: Settings) -> FastAPI:
     blobs = BlobStore.open(settings.storage_url)
     fetcher = Fetcher(frozenset(settings.image_hosts))
     products = Products.open(settings.products, blobs, settings.categories, fetcher)
+    metrics = HttpMetrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_services(settings, blobs, products) as services:
+        async with open_services(settings, blobs, products, metrics) as services:
             app.state.services = services
             yield
 
@@ -66,6 +70,8 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_middleware(LoopbackOnly)
     app.add_middleware(HeadAsGet)
     app.add_middleware(SecurityHeaders, https=settings.public_url.startswith("https://"))
-    app.add_middleware(AccessLog)
+    if tracing.is_on():
+        app.add_middleware(Traced)
+    app.add_middleware(AccessLog, metrics=metrics, log_format=settings.log_format)
     app.openapi = partial(describe, app, settings.mode)  # type: ignore[method-assign]
     return app

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -11,6 +10,7 @@ import uvicorn
 from api.app import create_app
 from api.products import ProductsError
 from api.settings import InvalidSettings
+from inference import logs, tracing
 from inference.blobs import StorageError
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def run_api(settings: Settings) -> None:
     Raises:
         InvalidSettings: the pictures' store or the products folder cannot be used.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # the format names none of them
+    logs.configure(settings.log_format, "api")
+    tracing.configure("api")
     try:
         app = create_app(settings)
     except (StorageError, ProductsError) as error:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from prometheus_client import Metric
 
-    from inference.overview import JobCount, Overview, QueueView
+    from inference.overview import JobCount, Overview
 
 
 def service_metrics(seen: Overview | None, max_queue_length: int) -> Iterator[Metric]:
@@ -27,29 +27,30 @@ def service_metrics(seen: Overview | None, max_queue_length: int) -> Iterator[Me
         yield from _of_jobs(seen.jobs)
 
 
-def _of_queues(seen: Overview) -> Iterator[Metric]:
-    for name, told, value in QUEUE_GAUGES:
-        family = GaugeMetricFamily(f"fitting_room_{name}", told, labels=("card",))
-        for queue in seen.queues:
-            family.add_metric((queue.card,), float(value(queue)))
-        yield family
-    for name, told, distribution in (
-        ("job_wait_seconds", "Seconds from a job's submission until a worker took it first.", lambda one: one.wait),
-        ("job_duration_seconds", "Seconds from a job's submission until its picture was stored.", lambda one: one.job),
-    ):
-        histogram = HistogramMetricFamily(f"fitting_room_{name}", told, labels=("card",))
-        for queue in seen.queues:
-            found = distribution(queue)
-            histogram.add_metric((queue.card,), found.buckets, found.total)
-        yield histogram
-
-
-QUEUE_GAUGES = (
+QUEUE_GAUGES: tuple[tuple[str, str, Callable[[QueueView], float]], ...] = (
     ("queue_jobs", "Jobs that wait for a worker.", lambda queue: queue.num_waiting),
     ("queue_oldest_job_age_seconds", "Seconds for which the oldest waiting job waits.", lambda queue: queue.oldest_s),
     ("running_jobs", "Jobs that a worker holds.", lambda queue: queue.num_running),
     ("idle_workers", "Workers that wait for a job.", lambda queue: queue.num_idle),
 )
+DISTRIBUTIONS: tuple[tuple[str, str, Callable[[QueueView], Distribution]], ...] = (
+    ("job_wait_seconds", "Seconds from a job's submission until a worker took it first.", lambda queue: queue.wait),
+    ("job_duration_seconds", "Seconds from a job's submission until its picture was stored.", lambda queue: queue.job),
+)
+
+
+def _of_queues(seen: Overview) -> Iterator[Metric]:
+    for name, told, value in QUEUE_GAUGES:
+        family = GaugeMetricFamily(f"fitting_room_{name}", told, labels=("card",))
+        for queue in seen.queues:
+            family.add_metric((queue.card,), value(queue))
+        yield family
+    for name, told, distribution in DISTRIBUTIONS:
+        histogram = HistogramMetricFamily(f"fitting_room_{name}", told, labels=("card",))
+        for queue in seen.queues:
+            found = distribution(queue)
+            histogram.add_metric((queue.card,), found.buckets, found.total)
+        yield histogram
 
 
 def _of_jobs(jobs: Iterable[JobCount]) -> Iterator[Metric]:

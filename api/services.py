@@ -18,6 +18,7 @@ from inference.queue import GenerationQueue
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from api.http_metrics import HttpMetrics
     from api.products import Products
     from api.settings import Settings
     from inference.blobs import BlobStore
@@ -37,12 +38,15 @@ class Services:
     links: Links
     holdings: Holdings
     products: Products
+    metrics: HttpMetrics
     closing: asyncio.Event = field(default_factory=asyncio.Event)  # set when the process is asked to end
     credits: dict[str, tuple[float, bool]] = field(default_factory=dict)  # shop -> until when, allowed
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, blobs: BlobStore, products: Products) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, blobs: BlobStore, products: Products, metrics: HttpMetrics
+) -> AsyncIterator[Services]:
     """Everything the routes share; its Redis connections end with the context."""
     pool = BlockingConnectionPool.from_url(settings.redis_url, max_connections=NUM_CONNECTIONS, timeout=PATIENCE_S)
     async with (
@@ -61,4 +65,5 @@ async def open_services(settings: Settings, blobs: BlobStore, products: Products
             links=Links(blobs, signing_key(settings, "links"), settings.url_ttl_s, settings.public_url.rstrip("/")),
             holdings=Holdings(redis, int(settings.terms.longest_s)),
             products=products,
+            metrics=metrics,
         )

@@ -20,6 +20,7 @@ from pydantic_settings import (
 from api.shops import Domain, ShopSettings
 from inference.blobs import Terms
 from inference.jobs import Category
+from inference.logs import LogFormat
 from inference.redis_url import socket_url
 
 ENV_PREFIX = "FITTING_ROOM_"
@@ -155,6 +156,16 @@ class Settings(BaseSettings):
         False, description="Photographs are taken only with `consentVersion`: what the shopper agreed to."
     )
     url_ttl_s: int = Field(3600, ge=10, description="Seconds for which a signed picture URL works.")
+    metrics_token: SecretStr = Field(
+        SecretStr(""),
+        description="Bearer token with which Prometheus reads `/metrics`. Without one, only this machine may in `open` "
+        "mode, and nobody in the others.",
+    )
+    log_format: LogFormat | None = Field(
+        None,
+        description="How log lines are written: `text`, or `json` with one object a line.",
+        json_schema_extra={"shown": "`text` on a terminal, else `json`"},
+    )
     shops: tuple[ShopSettings, ...] = Field(
         (),
         description="Tables `[[shops]]`, see below.",

@@ -30,7 +30,6 @@ GAUGES = {
 
 COUNTERS = {
     "pictures": ("pictures", "Pictures that it stored."),
-    "steps": ("steps", "Denoising steps that it made, of whole batches."),
     "process.cpu_s": ("cpu_seconds", "Processor time that it took."),
 }
 

@@ -13,6 +13,7 @@ import torch
 from inference.acceleration import accelerate
 from inference.batching import BatchPolicy, EngineError, Picture, never_stopped, no_progress
 from inference.device import device_errors, name_of
+from inference.device_figures import device_figures
 from inference.halving import in_halves
 from inference.jobs import BatchKey, ErrorCode, GenerationError
 from inference.loading import loaded, tell_peak
@@ -55,6 +56,7 @@ class Engine:
         self._options = options
         self._threads = Threads(self._device, overlap=options.overlap)
         self.stats = Stats()
+        self.stats.watch(device_figures(self._device))
         self._card = card
         self._profile: Profile | None = None
         folder = None if options.cache_folder is None else options.cache_folder / "reuse"

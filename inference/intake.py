@@ -9,11 +9,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from inference import tracing
 from inference.batching import DeviceLostError, Generator
 from inference.deadlines import Deadlines
 from inference.forecast import Forecast
 from inference.jobs import ErrorCode, GenerationError
 from inference.leases import Claim, Verdict
+from inference.logs import about
 from inference.outlet import CANCELLED, SENTENCE, Job, Outlet
 from inference.patience import AWAY, patiently
 from inference.reading import Blobs, read_inputs
@@ -148,6 +150,9 @@ class Intake:
                 self._line.wait(self._generator.policy)
             return
         self._pulse.hold(claims)
+        with about(*(claim.generation_id for claim in claims)):
+            logger.info("took a batch of %d", len(claims))
+        tracing.claimed([claim.request for claim in claims if claim.request], time.monotonic() - began_at)
         jobs = [job for job in self._threads.map(self._prepare, claims) if job is not None]
         self._forecast.prepared(time.monotonic() - began_at)
         with self._changed:
@@ -157,11 +162,15 @@ class Intake:
 
     def _prepare(self, claim: Claim) -> Job | None:
         """The claim with its pictures ready; None when it ended here, alone."""
+        with about(claim.generation_id):
+            return self._prepared(claim)
+
+    def _prepared(self, claim: Claim) -> Job | None:
         stats = self._generator.stats
         try:
             if claim.request is None:
                 raise GenerationError(ErrorCode.INTERNAL, SENTENCE)
-            with self._deadlines.within(claim.timeout_s):
+            with self._deadlines.within(claim.timeout_s), tracing.span("prepare", claim.request):
                 with stats.seconds("read"):
                     inputs = read_inputs(self._blobs, claim.request)
                 with stats.seconds("prepare"):

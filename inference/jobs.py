@@ -84,6 +84,8 @@ class GenerationRequest:
     webhook: bool = False  # whether its shop is to be told how it ended
     approximations: Approximations = NONE
     strict: bool = False  # nothing approximate may make it
+    traceparent: str | None = None  # of the request that asked for it, as W3C writes it; where requests are traced
+    asked_at: float | None = None  # likewise, in seconds since the epoch
 
     def __post_init__(self) -> None:
         if self.category not in CATEGORIES:
@@ -95,6 +97,8 @@ class GenerationRequest:
 
     def to_json(self) -> str:
         told = {name: getattr(self, name) for name in self.__slots__}
+        if self.traceparent is None:  # so a worker of the version before, which knows no traces, reads it
+            del told["traceparent"], told["asked_at"]
         told["approximations"] = self.approximations.as_dict()
         return COMPACT.encode(told)
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, Literal
 
 LogFormat = Literal["text", "json"]
@@ -22,17 +23,20 @@ _generations: ContextVar[tuple[str, ...]] = ContextVar("generations", default=()
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
-def configure(log_format: LogFormat | None, process: str) -> None:
+def configure(log_format: LogFormat | None, process: str, file: Path | None = None) -> None:
     """All that this process logs, libraries' lines and warnings too, goes to stderr, as `process` (api, worker, ...).
 
-    Without a format it is text where stderr is a terminal, else JSON.
+    Without a format it is text where stderr is a terminal, else JSON. With a `file` all goes there, and to stderr only
+    what is wrong.
     """
-    as_json = is_json(log_format)
-    handler = logging.StreamHandler()
-    handler.addFilter(_tell)
-    handler.setFormatter(_json(process) if as_json else logging.Formatter(TEXT))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    shown = logging.StreamHandler()
+    handlers = [_formatted(shown, process, as_json=is_json(log_format))]
+    if file is not None:
+        shown.setLevel(logging.WARNING)
+        handlers.append(_formatted(logging.FileHandler(file), process, as_json=log_format != "text"))
+    logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
     logging.captureWarnings(True)
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # neither format names them
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     sys.excepthook = _log_uncaught
@@ -74,6 +78,12 @@ def moment(seconds: float) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{int(1000 * (seconds - whole)):03d}+00:00"
 
 
+def _formatted(handler: logging.Handler, process: str, *, as_json: bool) -> logging.Handler:
+    handler.addFilter(_tell)
+    handler.setFormatter(_json(process) if as_json else logging.Formatter(TEXT))
+    return handler
+
+
 def _tell(record: logging.LogRecord) -> bool:
     told: dict[str, Any] = {}
     if generations := _generations.get():
@@ -91,9 +101,7 @@ def _json(process: str) -> logging.Formatter:
     from pythonjsonlogger.json import JsonFormatter
 
     class Lines(JsonFormatter):
-        def add_fields(
-            self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
-        ) -> None:
+        def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
             log_data["time"] = moment(record.created)
             super().add_fields(log_data, record, message_dict)
 

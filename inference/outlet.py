@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from rq.job import JobStatus
 
-from inference import pictures
+from inference import pictures, tracing
 from inference.batching import Canvas, DeviceLostError, Generator, Prepared
 from inference.blobs import picture_key
 from inference.deadlines import Deadlines
 from inference.jobs import ErrorCode, GenerationError, GenerationRequest
 from inference.leases import Claim, Ending, Leases, Verdict
+from inference.logs import about
 from inference.patience import patiently
 
 if TYPE_CHECKING:
@@ -87,10 +89,15 @@ class Outlet:
             self.end(claim, Ending(error_code=error.code, error_message=error.sentence))
             return
         details = "".join(traceback.format_exception(error))
-        logger.error("generation %s failed\n%s", claim.generation_id, details)
+        with about(claim.generation_id):
+            logger.error("it failed\n%s", details)
         self.end(claim, Ending(error_code=ErrorCode.INTERNAL, error_message=SENTENCE, details=details))
 
     def _finish(self, job: Job, canvas: Canvas) -> None:
+        with about(job.claim.generation_id):
+            self._finish_one(job, canvas)
+
+    def _finish_one(self, job: Job, canvas: Canvas) -> None:
         try:
             with self._deadlines.within(job.claim.timeout_s):
                 ending = self._stored(job, canvas)
@@ -105,14 +112,14 @@ class Outlet:
         """Make and store a job's picture; one that is to be stopped by then leaves none."""
         stats, request = self._generator.stats, job.claim.request
         assert request is not None
-        with stats.seconds("finish"):
+        with stats.seconds("finish"), tracing.span("finish", request):
             picture = self._generator.finish(job.prepared, canvas)
         with stats.seconds("encode"):
             data = pictures.encode(picture.image)
         if self._pulse.verdict(job.claim) is not Verdict.HELD:
             return CANCELLED
         key = result_key(request)
-        with stats.seconds("store"):
+        with stats.seconds("store"), tracing.span("store", request):
             self._blobs.put(key, data)
         stats.add("pictures")
         return Ending(key, picture.warnings, picture.optimisations)
@@ -120,15 +127,23 @@ class Outlet:
     def _end(self, claim: Claim, ending: Ending) -> None:
         if self._pulse.verdict(claim) is Verdict.CANCEL:
             ending = CANCELLED
+        with about(claim.generation_id):
+            self._tell(claim, ending)
+        self._pulse.release(claim)
+
+    def _tell(self, claim: Claim, ending: Ending) -> None:
         try:
             status = patiently(lambda: self._leases.finish(self._worker, claim, ending))
+            took_s = time.time() - claim.started_at
             if status is not JobStatus.FINISHED and not patiently(lambda: self._leases.wants_picture(claim)):
                 self._leave_nothing(claim, was_erased=status is None)
-            elif status is None:
-                logger.warning("generation %s is another worker's now; its ending is dropped", claim.generation_id)
+            if status is not None:
+                said = "its picture is stored" if status is JobStatus.FINISHED else ending.error_code or "CANCELLED"
+                logger.info("%s after %.2f s", said, took_s)
+            else:
+                logger.warning("it is another worker's now, or erased; its ending is dropped")
         except Exception:  # its lease runs out, and it is made again
-            logger.exception("the end of generation %s could not be told", claim.generation_id)
-        self._pulse.release(claim)
+            logger.exception("its end could not be told")
 
     def _leave_nothing(self, claim: Claim, *, was_erased: bool) -> None:
         """Of a job that ended without a picture: it was cancelled after the last look, or erased while it ran."""

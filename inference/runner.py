@@ -6,10 +6,12 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from inference import tracing
 from inference.batching import DeviceLostError, Generator
 from inference.deadlines import Deadlines
 from inference.forecast import Forecast
 from inference.leases import Claim, Leases, Verdict
+from inference.logs import about
 from inference.outlet import CANCELLED, Job, Outlet
 from inference.patience import patiently
 
@@ -47,7 +49,8 @@ class Runner:
         if error is not None and len(batch) == 1:
             self._outlet.fail(batch[0].claim, error)
         elif error is not None:
-            logger.warning("a batch of %d failed (%r); its jobs run one by one", len(batch), error)
+            with about(*(job.claim.generation_id for job in batch)):
+                logger.warning("a batch of %d failed (%r); its jobs run one by one", len(batch), error)
             self._run_alone(batch)
         if not self._generator.policy.overlap:
             self._outlet.drain()
@@ -71,7 +74,8 @@ class Runner:
         if not running:
             return None
         try:
-            canvases = self._denoised(running)
+            with about(*(job.claim.generation_id for job in running)):
+                canvases = self._denoised(running)
         except DeviceLostError:
             raise
         except Exception as error:
@@ -85,14 +89,18 @@ class Runner:
         request = claims[0].request
         assert request is not None
 
+        step = stats.laps("step")
+
         def on_progress(fraction: float) -> None:
+            step()
             self._forecast.progress(fraction)
             self._pulse.progress(claims, fraction)
 
         self._forecast.began()
         stats.add(f"batches.{len(running)}")
+        span = tracing.span("denoise", *(claim.request for claim in claims if claim.request))
         try:
-            with self._deadlines.within(max(claim.timeout_s for claim in claims)), stats.seconds("denoise"):
+            with self._deadlines.within(max(claim.timeout_s for claim in claims)), stats.seconds("denoise"), span:
                 return self._generator.denoise(
                     [job.prepared for job in running],
                     request.batch_key,

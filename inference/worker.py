@@ -28,6 +28,7 @@ from inference.leases import Leases
 from inference.line import Line
 from inference.outlet import Job
 from inference.patience import AWAY, patiently
+from inference.process_figures import process_figures
 from inference.pulse import Pulse
 from inference.reading import Blobs
 from inference.stages import Stages
@@ -81,6 +82,7 @@ class BatchWorker(SimpleWorker):
     ) -> None:
         super().__init__(queues, name=name, connection=connect(redis_url), worker_ttl=REGISTERED_S)
         self.lost_device: DeviceLostError | None = None
+        generator.stats.watch(process_figures())
         self._leases = Leases(connect(redis_url, lease_s / 3), lease_s)
         self._pulse = Pulse(
             self._leases,

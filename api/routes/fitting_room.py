@@ -33,8 +33,10 @@ from api.services import Services
 from api.shopper import Shopper
 from api.shops import ShopSettings
 from api.small_body import SmallBody
+from inference import tracing
 from inference.blobs import PHOTOS, check_key
 from inference.jobs import GenerationRequest, Refusal, new_generation_id
+from inference.logs import concern
 from models.catalog import name_of
 
 log = logging.getLogger(__name__)
@@ -82,8 +84,10 @@ async def try_on(wanted: TryOn, visit: VisitDep, idempotency_key: IdempotencyKey
     try:
         job_id = await _job(visit, wanted, idempotency_key)
     except Blocked as refusal:
+        _count(visit, refusal.code)
         return refusal.reply(visit.shared.settings)
     except RedisError as error:
+        _count(visit, "UNAVAILABLE")
         log.error("A generation could not be queued: %s", error)
         return Blocked(BlockCode.CREATION_FAILED, Unavailable.example, retry_after_s=5).reply(visit.shared.settings)
     return TryOnReply(job_id=job_id, message=CREATED)
@@ -94,14 +98,22 @@ async def _job(visit: Visit, wanted: TryOn, key: str | None) -> str:
     shared, shop, shopper = visit.shared, visit.shop, visit.shopper
     once = _once(key, _name(shopper), wanted)
     submission = await shared.queue.repeated(shop.domain, once) if once else None
+    told = "REPEATED"
     if submission is None:
+        told = "ACCEPTED"
         request = await _request(visit, wanted)
         submission = await shared.queue.submit(request, admission(shop, shopper, shared.settings), idempotency=once)
     if submission.refusal is Refusal.IDEMPOTENCY_CONFLICT:
         raise IdempotencyKeyReused
     if submission.refusal:
         raise blocked(submission)
+    _count(visit, told)
+    concern(submission.generation_id)
     return submission.generation_id
+
+
+def _count(visit: Visit, code: str) -> None:
+    visit.shared.metrics.admitted(visit.shop.domain, code)
 
 
 async def _request(visit: Visit, wanted: TryOn) -> GenerationRequest:
@@ -114,6 +126,7 @@ async def _request(visit: Visit, wanted: TryOn) -> GenerationRequest:
         raise Blocked(BlockCode.CREATION_FAILED, NO_PICTURE, retry_after_s=60) from None
     if garment is None:
         raise ProductNotFound
+    traceparent = tracing.traceparent()
     return GenerationRequest(
         generation_id=new_generation_id(),
         shop=shop.domain,
@@ -129,6 +142,8 @@ async def _request(visit: Visit, wanted: TryOn) -> GenerationRequest:
         webhook=shop.webhook_url is not None,
         approximations=approximations_of(wanted, shared.settings.card),
         strict=wanted.strict,
+        traceparent=traceparent,
+        asked_at=time.time() if traceparent else None,
     )
 
 

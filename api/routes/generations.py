@@ -14,6 +14,7 @@ from api.errors import GenerationNotFound, Unauthorised, Unavailable, replies
 from api.links import Links
 from api.streams import until
 from inference.jobs import Generation
+from inference.logs import concern
 
 router = APIRouter(
     prefix="/public/generation/{generation_id}",
@@ -28,6 +29,7 @@ async def generation_of_shop(generation_id: str, request: Request) -> Generation
     found = await services_of(request).queue.find(generation_id, shop.domain)
     if found is None:
         raise GenerationNotFound
+    concern(found.generation_id)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
@@ -13,6 +14,9 @@ from api.dependencies import BlobsDep, LinksDep, ServicesDep
 from api.errors import ApiError, BadRequest, Forbidden, LinkInvalid, NotFound, TooLarge, replies
 from api.services import Services
 from inference.blobs import content_type
+from inference.logs import concern
+
+GENERATION = re.compile(r"gen_[0-9a-f]{32}")
 
 router = APIRouter(prefix="/storage/{token}", tags=["Storage"])
 
@@ -35,6 +39,8 @@ class Stored(Reply):
 async def read(token: str, links: LinksDep, blobs: BlobsDep) -> Response:
     """A picture, by its signed link."""
     key = links.read("GET", token)
+    if (name := GENERATION.search(key)) is not None:
+        concern(name[0])
     try:
         data = await blobs.get_async(key)
     except FileNotFoundError:

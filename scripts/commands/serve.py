@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import socket
 import threading
 
@@ -12,6 +11,7 @@ import typer
 from rich.console import Console
 
 from api.settings import Settings
+from inference import logs
 from inference.redis_server import check_version
 from scripts.commands.worker import NumWorkers
 from scripts.devices import parse_devices
@@ -110,9 +110,4 @@ def _free_port(wanted: Settings) -> int:
 def _log_to(settings: Settings) -> None:
     folder = make_data_folder(settings) / "logs"
     folder.mkdir(exist_ok=True)
-    to_file = logging.FileHandler(folder / "serve.log")
-    to_console = logging.StreamHandler()
-    to_console.setLevel(logging.WARNING)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=[to_file, to_console]
-    )
+    logs.configure(settings.log_format, "serve", folder / "serve.log")

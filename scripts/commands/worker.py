@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from typing import Annotated
 
 import typer
 
 from api.settings import Settings
+from inference import logs, tracing
 from inference.blobs import BlobStore
 from inference.redis_server import check_version
 from inference.worker import run_worker
@@ -31,8 +31,8 @@ def run(
     name: Name = None,
 ) -> None:
     """Make the pictures of one card until SIGTERM, which lets the running batches end first."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = settings_with(device=device, card=card, data=data, accepted_licences=accept_licence)
+    logs.configure(settings.log_format, "supervisor" if name is None else "worker")
     devices = parse_devices(device)
     if name is not None:
         _work(settings, devices[0], name)
@@ -47,6 +47,7 @@ def run(
 def _work(settings: Settings, device: str, name: str) -> None:
     from inference.engine import Engine  # torch: the supervisor lives without it
 
+    tracing.configure("worker")
     card = card_of(settings)
     check_version(settings.redis_url)
     engine = Engine(card, device, engine_options(settings))

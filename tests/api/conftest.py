@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -20,8 +21,9 @@ from inference.blobs import BlobStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
+WATCHED = "watched"  # the card of `service`, a queue of its own
 COMMAND = "from api.server import run_api; from api.settings import load_settings; run_api(load_settings())"
 START_S = 30
 
@@ -57,6 +59,42 @@ def start_api(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
             return stack.enter_context(_running(folder, toml, {"REDIS_URL": redis_url} | (env or {})))
 
         yield start
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """An API and one worker, each a process of its own, with what they wrote so far."""
+
+    api: Api
+    worker_log_file: Path
+
+    @property
+    def worker_log(self) -> str:
+        return self.worker_log_file.read_text()
+
+
+@pytest.fixture(scope="session")
+def service(start_api: Callable[..., Api], redis_url: str, products: Path) -> Iterator[Service]:
+    """Its worker's picture is the photograph with its first pixel changed."""
+    api = start_api("weekly_limit = 1000", env={"FITTING_ROOM_PRODUCTS": str(products), "FITTING_ROOM_CARD": WATCHED})
+    with running_worker(api, redis_url) as log_file:
+        yield Service(api, log_file)
+
+
+@contextlib.contextmanager
+def running_worker(api: Api, redis_url: str, env: dict[str, str] | None = None) -> Iterator[Path]:
+    """A worker that serves `WATCHED` for `api`; its log."""
+    log_file = api.data / "worker.log"
+    command = [sys.executable, ROOT / "tests" / "inference" / "fake_worker.py", "--redis", redis_url]
+    command += ["--name", "watched-worker", "--queues", WATCHED, "--blobs", api.data / "blobs"]
+    command += ["--log", api.data / "pictures.log", "--num-steps", "10", "--step-s", "0.02"]
+    with log_file.open("wb") as log:
+        worker = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=os.environ | (env or {}))
+    try:
+        yield log_file
+    finally:
+        worker.terminate()
+        worker.wait(20)
 
 
 @contextlib.contextmanager

@@ -158,11 +158,12 @@ def test_a_running_generation_can_be_cancelled(client: httpx.Client) -> None:
     assert (ended["status"], ended["errorCode"]) == ("FAILED", "CANCELLED")
 
 
-def test_the_log_names_routes_without_tokens_and_ids(client: httpx.Client, api: Api) -> None:
-    uploaded(client)
+def test_the_log_names_routes_without_tokens_and_photographs(client: httpx.Client, api: Api) -> None:
+    photo = uploaded(client)
     assert "PUT /storage/{token} 200" in api.log
     assert "GET /public/generation/{generation_id} 200" in api.log
-    assert "gen_" not in api.log
+    assert "/storage/ey" not in api.log
+    assert photo.rpartition("/")[2] not in api.log
 
 
 def test_the_service_is_ready_once_a_worker_is(client: httpx.Client) -> None:

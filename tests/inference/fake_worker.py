@@ -14,6 +14,7 @@ from pathlib import Path
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from inference import logs, tracing
 from inference.batching import BatchPolicy, DeviceLostError, Picture
 from inference.blobs import BlobStore
 from inference.jobs import BatchKey, ErrorCode, GenerationError
@@ -130,6 +131,8 @@ def main() -> None:
     parser.add_argument("--beside-s", type=float, default=0.0)
     parser.add_argument("--serial", type=int, default=0)
     options = parser.parse_args()
+    logs.configure(None, "worker")
+    tracing.configure("worker")
     lose_claims(options.lost_claims)
     run_worker(
         options.redis,

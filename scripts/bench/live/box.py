@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from inference import logs
 from models.catalog import name_of
 from scripts.options import settings_with
 from scripts.signals import stop_on_signal
@@ -32,7 +32,7 @@ def main(
     worker: Annotated[str, typer.Option()] = WORKER,
 ) -> None:
     """Run the workers over the Redis and the store that the settings name."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure(None, "supervisor")
     settings = settings_with(data=data)
     where = ["--redis", settings.redis_url, "--storage", settings.storage_url, "--queue", name_of(settings.card)]
     stop = threading.Event()

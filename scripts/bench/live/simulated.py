@@ -5,13 +5,13 @@ Everything else is real: the queue, the leases, the heartbeat, the photographs r
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
 
+from inference import logs, tracing
 from inference.batching import BatchPolicy, Picture
 from inference.blobs import BlobStore
 from inference.jobs import BatchKey
@@ -56,7 +56,8 @@ class SimulatedGenerator:
 
 def log_to_stderr() -> None:
     """As a worker of a real model does."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure(None, "worker")
+    tracing.configure("worker")
 
 
 def main(
