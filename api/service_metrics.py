@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from inference.overview import JobCount, Overview
+    from inference.overview import Distribution, JobCount, Overview, QueueView
 
 
 def service_metrics(seen: Overview | None, max_queue_length: int) -> Iterator[Metric]:
