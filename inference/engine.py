@@ -83,8 +83,8 @@ class Engine:
             logger.info("no warm-up: the family wants a real picture")
             return
 
-        def make(num_jobs: int, guidance: float | None = None) -> Canvas:
-            key = BatchKey(self._card.name, NUM_STEPS, guidance)
+        def make(num_jobs: int, guidance: float | None = None, num_steps: int = NUM_STEPS) -> Canvas:
+            key = BatchKey(self._card.name, num_steps, guidance)
             canvas = self._made([prepared] * num_jobs, key, no_progress, never_stopped)[-1]
             assert canvas is not None, "nobody stops it"
             canvas.written.wait()
@@ -94,7 +94,9 @@ class Engine:
         if self.policy.overlap:
             profiles = self._profiles = Profiles(self._options.cache_folder, self._circumstance())
         finish = partial(self.finish, prepared)
-        self._keep(WarmUp(self._device, self._acceleration, profiles, make, finish).run())
+        self._keep(
+            WarmUp(self._device, self._acceleration, profiles, make, finish, self._card.num_inference_steps).run()
+        )
 
     def _keep(self, profile: Profile | None) -> None:
         self._profile = profile

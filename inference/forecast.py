@@ -15,9 +15,10 @@ class Forecast:
 
     def __init__(self) -> None:
         self._preparation_s = 0.0
-        self._batch_s = 0.0
+        self._batch_s = math.inf
+        self._steps_s = math.inf  # of all steps of a batch, at the pace of the last one
         self._began_at: float | None = None
-        self._fraction = 0.0
+        self._mark = (0.0, 0.0)  # when a step ended, and which share of them was done by then
 
     def prepared(self, seconds: float) -> None:
         """A batch took so long from its claim until it was ready."""
@@ -26,10 +27,15 @@ class Forecast:
 
     def began(self) -> None:
         """The device began a batch."""
-        self._fraction, self._began_at = 0.0, time.monotonic()
+        now = time.monotonic()
+        self._mark, self._began_at = (now, 0.0), now
 
     def progress(self, fraction: float) -> None:
-        self._fraction = fraction
+        """A step ended; the first has what comes before it in its time, and tells nothing of the others."""
+        now, (before, fraction_before) = time.monotonic(), self._mark
+        if 0 < fraction_before < fraction:
+            self._steps_s = (now - before) / (fraction - fraction_before)
+        self._mark = now, fraction
 
     def ended(self) -> None:
         if self._began_at is not None:
@@ -42,12 +48,11 @@ class Forecast:
 
     def early_by_s(self) -> float:
         """How long the next claim can still wait; 0 when it is time."""
-        began_at, fraction = self._began_at, self._fraction  # read once, for the device loop changes them
+        began_at, (marked_at, fraction) = self._began_at, self._mark  # read once, for the device loop changes them
         if began_at is None:
             return 0.0
-        elapsed_s = time.monotonic() - began_at
         if fraction:
-            left_s = elapsed_s * (1 - fraction) / fraction
+            left_s = self._steps_s * (1 - fraction) - (time.monotonic() - marked_at) if fraction < 1 else 0.0
         else:
-            left_s = self._batch_s - elapsed_s if self._batch_s else math.inf
+            left_s = self._batch_s - (time.monotonic() - began_at)
         return max(0.0, left_s - CAUTION * self._preparation_s - SLACK_S)

@@ -48,28 +48,28 @@ class Timing:
 def measured(run: Callable[[int], Timing], *, memory_bytes: int | None = None, budget_s: float = BUDGET_S) -> Profile:
     """Time batches until throughput falls, memory would not hold the next, or the next would break the budget.
 
-    `run` makes a batch of so many; MemoryError says that it can't.
+    `run` times a batch of so many; MemoryError says that it can't.
     """
     seconds: dict[int, float] = {}
     peaks: dict[int, int] = {}
-    give_up_at = time.monotonic() + budget_s
+    give_up_at, next_s = time.monotonic() + budget_s, 0.0
     for size in SIZES:
-        if seconds and not _is_worth_it(size, seconds, peaks, memory_bytes, give_up_at - time.monotonic()):
+        began_at = time.monotonic()
+        if began_at + next_s > give_up_at or not _is_worth_it(size, seconds, peaks, memory_bytes):
             break
         try:
             timing = run(size)
         except MemoryError:
             break
         seconds[size], peaks[size] = timing.seconds / size, timing.peak_bytes
+        next_s = 2 * (time.monotonic() - began_at)
     return Profile(seconds, peaks)
 
 
-def _is_worth_it(
-    size: int, seconds: Mapping[int, float], peaks: Mapping[int, int], memory_bytes: int | None, left_s: float
-) -> bool:
+def _is_worth_it(size: int, seconds: Mapping[int, float], peaks: Mapping[int, int], memory_bytes: int | None) -> bool:
+    if not seconds:
+        return True
     last = max(seconds)
-    if seconds[last] * size > left_s:
-        return False
     if seconds[last] > min(seconds.values()) / ENOUGH:
         return False
     if memory_bytes is None:
