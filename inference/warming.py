@@ -79,7 +79,7 @@ class WarmUp:
         return profile
 
     def _timed(self, num_jobs: int) -> Timing:
-        """Of a batch in all the card's steps, told from two short ones: beside a few steps, the rest weighs too much."""
+        """Of a batch in all steps, told from two short ones: beside a few steps, the rest weighs too much."""
         try:
             self.make(num_jobs)  # libraries choose their kernels at the first batch of a size
             with peak_memory(self.device) as peak:
