@@ -28,7 +28,14 @@ def admission(shop: ShopSettings, shopper: Shopper, settings: Settings) -> Admis
         raise Blocked(BlockCode.BILLING_NOT_ALLOWED, sentence)
     maximum = settings.weekly_limit if shop.weekly_limit is None else shop.weekly_limit
     limits = shopper.limits(maximum, settings.address_factor, WEEK_S)
-    return Admission(shop.domain, limits, shop.monthly_quota, shopper.identity or "")
+    return Admission(
+        shop.domain,
+        limits,
+        shop.monthly_quota,
+        shopper.identity or "",
+        weight=shop.weight,
+        leaves_room=len(settings.shops) > 1,
+    )
 
 
 def blocked(submission: Submission) -> Blocked:

@@ -27,6 +27,12 @@ class ShopSettings(BaseModel):
     plan_expires: AwareDatetime | None = Field(None, description="Moment from which generations are refused.")
     monthly_quota: int = Field(1000, ge=0, description="Generations in a calendar month (UTC).")
     weekly_limit: int | None = Field(None, ge=0, description="Instead of the general weekly limit of a shopper.")
+    weight: float = Field(
+        1,
+        ge=0.01,
+        le=100,
+        description="Its share of the workers, against other shops', while all have generations waiting.",
+    )
     app_secret_envs: tuple[str, ...] = Field(
         (), description="Variables with the Shopify app's client secrets: two while one replaces the other."
     )

@@ -130,6 +130,8 @@ class Admission:
     limits: tuple[SlidingLimit, ...]
     monthly_quota: int
     owner: str = ""  # whose it is, so that it is found when its shopper wants everything erased; hashed, as identities
+    weight: float = 1.0  # of its shop's share, while several shops have jobs that wait
+    leaves_room: bool = False  # for other shops: the queue is full for this one before it is for all
 
 
 class Refusal(StrEnum):

@@ -77,6 +77,8 @@ class GenerationQueue:
                 for limit in admission.limits
             ],
             "quota": admission.monthly_quota,
+            "weight": admission.weight,
+            "leaves_room": admission.leaves_room,
         }
         if admission.owner:
             terms["owner"] = admission.owner

@@ -23,4 +23,4 @@ BUCKETS = ("0.1", "0.25", "0.5", "1", "2.5", "5", "10", "20", "30", "60", "120",
 def source(name: str) -> str:
     """The script `name` with what all of them share."""
     known = f"local RQ = '{RQ_KEY_PREFIX}'\nlocal BUCKETS = {{ {', '.join(BUCKETS)} }}\n"
-    return known + (FOLDER / "common.lua").read_text() + (FOLDER / f"{name}.lua").read_text()
+    return known + "".join((FOLDER / f"{part}.lua").read_text() for part in ("common", "line", "endings", name))

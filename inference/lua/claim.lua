@@ -1,4 +1,4 @@
--- Move the job at the head of the first queue that has one, and jobs behind it that can share its batch, from the list
+-- Move the job at the head of the first queue that has one, and jobs behind it that can share its batch, from the line
 -- into RQ's records of what runs. They are in one record or the other at every moment.
 -- ARGV: now or '', worker, lease in seconds, how far to look, for how many seconds a worker that finds nothing counts as
 --   idle, or '' when it claims ahead, while its device is busy: then no queue is touched that another worker is idle for,
@@ -9,9 +9,9 @@ local num_queues = tonumber(ARGV[6])
 local first_execution = 7 + num_queues
 local num_executions = #ARGV - first_execution + 1
 
-local function start(queue, id, execution)
+local function start(queue, id, execution, is_first)
   local composite, worker_executions = id .. ':' .. execution, worker_key(worker) .. ':executions'
-  leave_line(queue, id)
+  take_turn(queue, id, is_first)
   redis.call('HSET', job_key(id), 'status', 'started', 'started_at', iso(now), 'last_heartbeat', iso(now), 'worker_name',
     worker, 'progress', '0', 'updated_at', text(now))
   redis.call('PERSIST', job_key(id))
@@ -49,7 +49,7 @@ end
 -- behind that one waits until it is taken.
 local function company(queue)
   local found, batch = {}, nil
-  for _, id in ipairs(redis.call('LRANGE', list_key(queue), 0, reach - 1)) do
+  for _, id in ipairs(redis.call('ZRANGE', line_key(queue), 0, reach - 1)) do
     local job = redis.call('HMGET', job_key(id), 'status', 'batch_key', 'request', 'timeout', 'garment', 'overtaken')
     if job[1] ~= 'queued' then
       leave_line(queue, id) -- erased, or ended by another tool, while it waited
@@ -87,12 +87,13 @@ if not idle_s and has_one_that_runs_alone() then return {} end
 for q = 7, 6 + num_queues do
   local queue, claimed = ARGV[q], { ARGV[q] }
   if idle_s or not is_for_another(queue) then
+    if not is_line_whole(queue) then mend_line(queue) end
     local found = company(queue)
     local take, num = chosen(found)
     for i, job in ipairs(found) do
       if take[i] then
         local execution = ARGV[first_execution + #claimed - 1]
-        start(queue, job.id, execution)
+        start(queue, job.id, execution, i == 1)
         claimed[#claimed + 1] = { job.id, execution, job.request, job.timeout }
       elseif #claimed <= num then
         redis.call('HINCRBY', job_key(job.id), 'overtaken', 1)

@@ -1,6 +1,7 @@
 -- One generation: replayed, refused, or reserved, written and queued.
 -- ARGV: now or '', id, queue, shop, cap of the queue, retention in seconds, terms as JSON
---   {idempotency?: {key, digest}, limits: [{identity, maximum, window_s}], quota, owner?}, then the job hash: name, value, ...
+--   {idempotency?: {key, digest}, limits: [{identity, maximum, window_s}], quota, owner?, weight, leaves_room}, then the
+--   job hash: name, value, ...
 -- Returns {id, refusal or '', seconds until it is worth asking again}.
 local now, id, queue, shop = clock(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local cap, retention, terms = tonumber(ARGV[5]), tonumber(ARGV[6]), cjson.decode(ARGV[7])
@@ -27,7 +28,11 @@ end
 
 if redis.call('EXISTS', job_key(id)) == 1 then return { id, '', 0 } end -- whoever asked missed the answer, and asks again
 
-if redis.call('LLEN', list_key(queue)) >= cap then return refuse('QUEUE_FULL', seconds_until_room()) end
+-- One of several shops may fill the queue up to so many times the room that it leaves (Choudhury and Hahne, 1998).
+local MOST_OF_ROOM = 4
+local room = cap - redis.call('LLEN', list_key(queue))
+local is_flooding = terms.leaves_room and redis.call('ZCARD', shop_line_key(queue, shop)) >= MOST_OF_ROOM * room
+if room <= 0 or is_flooding then return refuse('QUEUE_FULL', seconds_until_room()) end
 
 local limits, wait = {}, 0
 for i, limit in ipairs(terms.limits) do
@@ -63,6 +68,6 @@ redis.call('HSET', job_key(id), 'status', 'queued', 'created_at', moment, 'enque
 if replay then redis.call('HSET', job_key(id), 'idempotency', replay) end
 if terms.owner then note(shop, terms.owner, id, now, retention) end
 redis.call('SADD', RQ .. ':queues', list_key(queue))
-join_line(queue, id)
+join_line(queue, id, shop, terms.weight)
 count_job('accepted', shop)
 return { id, '', 0 }

@@ -26,15 +26,8 @@ local function look_at_some(registry)
   settle_all(found, 2) -- every second one is a score
 end
 
-local function mend_line(queue)
-  local line, waiting = line_key(queue), redis.call('LRANGE', list_key(queue), 0, -1)
-  redis.call('DEL', line)
-  for place, id in ipairs(waiting) do redis.call('ZADD', line, place, id) end
-end
-
 for q = 2, #ARGV do
-  local next_in_list, next_in_line = redis.call('LINDEX', list_key(ARGV[q]), 0), redis.call('ZRANGE', line_key(ARGV[q]), 0, 0)[1]
-  if not line_has_all(ARGV[q]) or next_in_list ~= (next_in_line or false) then mend_line(ARGV[q]) end
+  if not is_line_whole(ARGV[q]) then mend_line(ARGV[q]) end
   for _, registry in ipairs({ 'failed', 'canceled' }) do
     drop_old(RQ .. ':' .. registry .. ':' .. ARGV[q])
     look_at_some(RQ .. ':' .. registry .. ':' .. ARGV[q])

@@ -104,8 +104,10 @@ def _forget(server: Server, generation_ids: Sequence[str]) -> None:
     """What the round has added, so that each begins alike."""
     with server.redis.pipeline(transaction=False) as pipe:
         pipe.ltrim(WAITING, 0, -1 - len(generation_ids))
+        pipe.hincrby("fitting-room:turns:paperdoll", "tail", -len(generation_ids))
         for generation_id in generation_ids:
             pipe.zrem("fitting-room:line:paperdoll", generation_id)
+            pipe.zrem(f"fitting-room:line:paperdoll:{SHOP}", generation_id)
             pipe.delete(f"rq:job:{generation_id}")
         pipe.execute()
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import random
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -342,7 +343,7 @@ async def test_places_stay_right_through_cancels_claims_and_hand_backs(
     assert await places(queue, ids) == [0, 1, 2, None, 3, 4]
     late = (await queue.submit(make_request(), admit(limit=100))).generation_id
     assert await places(queue, [late]) == [5]
-    assert client.zrange("fitting-room:line:paperdoll", 0, -1) == client.lrange("rq:queue:paperdoll", 0, -1)
+    assert waiting(client) == {ids[0], ids[1], ids[2], ids[4], ids[5], late}
 
 
 async def test_a_job_rings_once_when_it_comes_and_once_when_it_comes_back_and_nobody_is_rung_for_nothing(
@@ -360,28 +361,56 @@ async def test_a_job_rings_once_when_it_comes_and_once_when_it_comes_back_and_no
     assert client.llen(BELL + "paperdoll") == 1
 
 
-async def test_places_are_right_after_another_rq_tool_has_changed_the_list_and_mended_by_the_next_tidy(
-    queue: GenerationQueue, client: redis.Redis, make_request: MakeRequest, admit: Admit
+@pytest.mark.parametrize("look", ["claim", "tidy"])
+async def test_what_another_rq_tool_changes_in_the_list_is_mended_in_the_line_when_it_is_next_looked_at(
+    look: str, queue: GenerationQueue, client: redis.Redis, make_request: MakeRequest, admit: Admit
 ) -> None:
+    leases, rq_queue = Leases(client, 30), RqQueue("paperdoll", connection=client)
+
+    def mend() -> None:
+        if look == "tidy":
+            leases.tidy(["paperdoll"])
+        for claim in leases.claim("worker", ["paperdoll"], 1) if look == "claim" else ():
+            leases.hand_back(claim)
+
     ids = [(await queue.submit(make_request(), admit(limit=100))).generation_id for _ in range(4)]
     Job.fetch(ids[1], connection=client).cancel()
+    mend()
     assert await places(queue, ids) == [0, None, 1, 2]
-    Leases(client, 30).tidy(["paperdoll"])
-    assert client.zrange("fitting-room:line:paperdoll", 0, -1) == client.lrange("rq:queue:paperdoll", 0, -1)
-    assert await places(queue, ids) == [0, None, 1, 2]
-    RqQueue("paperdoll", connection=client).empty()
-    Leases(client, 30).tidy(["paperdoll"])
-    assert not client.exists("fitting-room:line:paperdoll")
+    assert waiting(client) == {ids[0], ids[2], ids[3]}
+    Job.fetch(ids[2], connection=client).cancel()
+    client.hset(f"rq:job:{ids[2]}", "status", "queued")
+    rq_queue.push_job_id(ids[2])  # as many as before
+    mend()
+    assert (await places(queue, ids))[:2] == [0, None]
+    assert waiting(client) == {ids[0], ids[2], ids[3]}
+    rq_queue.empty()
+    mend()
+    assert client.keys("fitting-room:line:*") + client.keys("fitting-room:turns:*") == []
 
 
-async def test_a_line_that_differs_by_as_many_as_it_lacks_is_mended_at_its_head(
+async def test_a_job_that_leaves_from_anywhere_leaves_the_others_in_the_list(
     queue: GenerationQueue, client: redis.Redis, make_request: MakeRequest, admit: Admit
 ) -> None:
-    ids = [(await queue.submit(make_request(), admit(limit=100))).generation_id for _ in range(3)]
-    client.lrem("rq:queue:paperdoll", 1, ids[0])
-    client.rpush("rq:queue:paperdoll", ids[0])
-    Leases(client, 30).tidy(["paperdoll"])
-    assert await places(queue, ids) == [2, 0, 1]
+    ids = [(await queue.submit(make_request(), admit(limit=100))).generation_id for _ in range(60)]
+    left = list(ids)
+    for leaving in random.Random(5).sample(ids, 50):
+        await queue.cancel(leaving, SHOP)
+        left.remove(leaving)
+        assert waiting(client) == set(left)
+        assert await places(queue, left) == list(range(len(left)))
+        head, tail = (client.lindex("rq:queue:paperdoll", end).decode() for end in (0, -1))
+        slots = [int(client.hget(f"rq:job:{end}", "slot")) for end in (head, tail)]
+        assert slots[1] - slots[0] == len(left) - 1, "the slots are consecutive: nothing was walked"
+
+
+def waiting(client: redis.Redis) -> set[str]:
+    """The ids that wait, which are the same in all three records."""
+    listed, shops = client.lrange("rq:queue:paperdoll", 0, -1), client.keys("fitting-room:line:paperdoll:*")
+    line, of_shops = client.zrange("fitting-room:line:paperdoll", 0, -1), [client.zrange(key, 0, -1) for key in shops]
+    assert len(listed) == len(line) == sum(map(len, of_shops))
+    assert set(listed) == set(line) == {one for each in of_shops for one in each}
+    return {one.decode() for one in listed}
 
 
 async def test_a_repeated_submission_of_one_generation_takes_nothing_twice(
