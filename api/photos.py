@@ -1,12 +1,9 @@
-"""Uploaded bytes -> a verified, upright, metadata-free photograph."""
+"""Uploaded bytes -> a verified, upright, metadata-free photograph. A stranger's are given to `decoding`."""
 
 from __future__ import annotations
 
-import asyncio
 import io
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
 
 import pillow_heif
 from PIL import Image
@@ -14,9 +11,6 @@ from PIL import Image
 from api.colour import to_srgb
 from api.errors import BadPhoto
 from api.formats import recognise
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 pillow_heif.register_heif_opener(thumbnails=False)
 
@@ -44,11 +38,6 @@ SUFFIXES = {"JPEG": "jpg", "PNG": "png"}
 TOO_MANY_PIXELS = f"This picture has more than {MEGAPIXELS} megapixels. Please upload a smaller version of it."
 DAMAGED = "This picture is damaged or incomplete. Please upload it again, or choose another."
 
-T = TypeVar("T")
-
-# Few at a time: each holds one whole decoded picture, up to 4 bytes for each of its pixels.
-_decoders = ThreadPoolExecutor(max_workers=2, thread_name_prefix="photos")
-
 
 @dataclass(frozen=True, slots=True)
 class Photo:
@@ -58,11 +47,6 @@ class Photo:
     suffix: str
     width: int
     height: int
-
-
-async def in_background(work: Callable[[], T]) -> T:
-    """Run a picture's work on one of few threads, so that the event loop never waits for a decoder."""
-    return await asyncio.get_running_loop().run_in_executor(_decoders, work)
 
 
 def person_photo(data: bytes) -> Photo:
@@ -99,7 +83,7 @@ def _read(data: bytes) -> Image.Image:
                 image.draft(None, (LONGEST_SIDE, LONGEST_SIDE))  # decodes large ones at a half or quarter: faster
             image.load()
             return _upright(to_srgb(_at_most(image)), image)
-    except BadPhoto:
+    except (BadPhoto, MemoryError):
         raise
     except Image.DecompressionBombError:  # so many that Pillow itself refuses, before it tells the size
         raise BadPhoto(TOO_MANY_PIXELS) from None

@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from api.categories import category_of
 from api.contract import ProductGid, VariantGid
+from api.decoding import decode_all
 from api.errors import BadPhoto
 from api.fetching import Fetcher, FetchError
 from api.photos import garment_picture
@@ -104,21 +105,21 @@ class Products:
         """
         products = _read(folder / "products.json")
         remote = RemotePictures(fetcher or Fetcher(frozenset()), blobs)
-        keys, problems = {}, _repeated(products)
+        problems = _repeated(products)
         for product in products:
             if category_in(product, mapping or {}) is None:
                 problems.append(
                     f"{product.title}: how it is worn is not told. Give it a category, or map its productType or one "
                     "of its tags to one with the setting `categories`."
                 )
-            for image in product.images:
-                try:
-                    if is_remote(image):
-                        remote.check(image)
-                    else:
-                        keys[image] = _keep(folder, image, blobs)
-                except (BadPhoto, FetchError, OSError, ValueError) as error:
-                    problems.append(f"{product.title}: the picture {image} cannot be used: {error}")
+        kept = _kept(folder, {image for product in products for image in product.images}, blobs, remote)
+        keys = {image: key for image, key in kept.items() if isinstance(key, str)}
+        problems += [
+            f"{product.title}: the picture {image} cannot be used: {kept[image]}"
+            for product in products
+            for image in product.images
+            if isinstance(kept[image], Exception)
+        ]
         if problems:
             raise ProductsError("\n".join(problems))
         return cls(folder, products, keys, remote, mapping or {})
@@ -173,13 +174,35 @@ def _repeated(products: tuple[Product, ...]) -> list[str]:
     return [f"{name} is there more than once." for name in sorted({name for name in ids if ids.count(name) > 1})]
 
 
-def _keep(folder: Path, image: str, blobs: BlobStore) -> str:
-    """The key of the verified picture, named after the bytes it came from: unchanged pictures are not read again."""
+def _kept(
+    folder: Path, images: set[str], blobs: BlobStore, remote: RemotePictures
+) -> dict[str, str | Exception | None]:
+    """The key of each verified picture, why it cannot be used, or None where it is fetched when it is wanted."""
+    found: dict[str, str | Exception | None] = {}
+    new: dict[str, bytes] = {}
+    for image in images:
+        try:
+            if is_remote(image):
+                remote.check(image)
+                found[image] = None
+                continue
+            data = _bytes(folder, image)
+        except (FetchError, OSError, ValueError) as error:
+            found[image] = error
+            continue
+        found[image] = key = garment_key(data)
+        if not blobs.exists(key):  # named after the bytes that it came from: unchanged pictures are not decoded again
+            new[image] = data
+    for image, made in (decode_all(garment_picture, new) if new else {}).items():
+        if isinstance(made, BadPhoto):
+            found[image] = made
+        else:
+            blobs.put(str(found[image]), made.data)
+    return found
+
+
+def _bytes(folder: Path, image: str) -> bytes:
     path = (folder / image).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise ValueError("it lies outside the folder.")
-    data = path.read_bytes()
-    key = garment_key(data)
-    if not blobs.exists(key):
-        blobs.put(key, garment_picture(data).data)
-    return key
+    return path.read_bytes()

@@ -7,16 +7,16 @@ import hashlib
 import logging
 import time
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from cachetools import LRUCache
 
+from api.decoding import Decoders
 from api.errors import BadPhoto
 from api.fetching import FetchError
-from api.photos import garment_picture, in_background
+from api.photos import garment_picture
 from inference.blobs import GARMENTS
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class RemotePictures:
     def __init__(self, fetcher: Fetcher, blobs: BlobStore) -> None:
         self._fetcher = fetcher
         self._blobs = blobs
+        self._decoders = Decoders()
         self._known: LRUCache[str, _Known] = LRUCache(MOST_KEPT)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._fetches = asyncio.Semaphore(MOST_AT_A_TIME)
@@ -103,6 +104,6 @@ class RemotePictures:
         data = await self._fetcher.picture(url)
         key = garment_key(data)
         if not await self._blobs.exists_async(key):
-            picture = await in_background(partial(garment_picture, data))
+            picture = await self._decoders.decode(garment_picture, lambda: data)
             await self._blobs.put_async(key, picture.data)
         return key

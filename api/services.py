@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from redis.asyncio import BlockingConnectionPool, Redis
 
+from api.decoding import Decoders
 from api.links import Links
 from api.secret import signing_key
 from api.shopper import Doorkeeper
@@ -39,6 +40,7 @@ class Services:
     holdings: Holdings
     products: Products
     metrics: HttpMetrics
+    decoders: Decoders = field(default_factory=Decoders)
     closing: asyncio.Event = field(default_factory=asyncio.Event)  # set when the process is asked to end
     credits: dict[str, tuple[float, bool]] = field(default_factory=dict)  # shop -> until when, allowed
 

@@ -29,7 +29,7 @@ from api.errors import (
     replies,
 )
 from api.links import UPLOAD_TTL_S
-from api.photos import Photo, in_background, person_photo
+from api.photos import Photo, person_photo
 from api.services import Services
 from api.small_body import SmallBody
 from inference.blobs import PHOTOS, UPLOADS, check_key
@@ -203,7 +203,7 @@ async def _keep(
     Raises:
         UploadNotFound: its shopper had everything erased meanwhile.
     """
-    photo = await in_background(lambda: person_photo(read()))
+    photo = await shared.decoders.decode(person_photo, read)
     file_id = owned_key(PHOTOS, shop, identity, f"{secrets.token_hex(16)}.{photo.suffix}")
     await shared.holdings.note(shop, identity, file_id)
     await shared.blobs.put_async(file_id, stamped(photo.data, consent))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import io
 import struct
 import time
 import zlib
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageDraw
 
 from api.errors import BadPhoto
-from api.photos import Photo, garment_picture, in_background, person_photo
+from api.photos import Photo, garment_picture, person_photo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -352,17 +350,6 @@ def test_mutated_pictures_give_a_picture_or_a_sentence(
     with contextlib.suppress(BadPhoto):
         photo = person_photo(data[: int(kept * len(data))])
         assert pixels(photo).shape == (photo.height, photo.width, 3)
-
-
-async def test_the_event_loop_keeps_running_while_pictures_are_decoded() -> None:
-    big = encode(scene((4000, 5000)), "PNG")
-    work = asyncio.gather(*(in_background(partial(person_photo, big)) for _ in range(3)))
-    longest, before = 0.0, time.monotonic()
-    while not work.done():
-        await asyncio.sleep(0.005)
-        longest, before = max(longest, time.monotonic() - before), time.monotonic()
-    assert len(await work) == 3
-    assert longest < 0.5
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="no real photographs lie in shared/photos beside the repository")
