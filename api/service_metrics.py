@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -61,8 +62,13 @@ def _of_jobs(jobs: Iterable[JobCount]) -> Iterator[Metric]:
             "fitting_room_jobs_failed", "Jobs that ended without one.", labels=("shop", "code")
         ),
     }
+    unended = GaugeMetricFamily("fitting_room_open_jobs", "Jobs of a shop that wait or run.", labels=("shop",))
+    num_open: Counter[str] = Counter()
     for one in jobs:
+        num_open[one.shop] += one.number if one.what == "accepted" else -one.number
         if one.what in families:
             labels = (one.shop, one.code or "INTERNAL") if one.what == "failed" else (one.shop,)
             families[one.what].add_metric(labels, one.number)
-    yield from families.values()
+    for shop, number in num_open.items():
+        unended.add_metric((shop,), max(0, number))
+    yield from (*families.values(), unended)

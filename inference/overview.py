@@ -34,6 +34,12 @@ class Distribution:
         """As Prometheus counts: (upper bound, how many were at most that)."""
         return list(zip((*BUCKETS, "+Inf"), map(float, accumulate(self.counts)), strict=True))
 
+    def at_most(self, share: float) -> str:
+        """The bound that this share of all did not exceed; empty when there was none."""
+        wanted = share * sum(self.counts)
+        within = next((bound for bound, number in self.buckets if number >= wanted), "+Inf")
+        return "" if not wanted else f"> {BUCKETS[-1]} s" if within == "+Inf" else f"<= {within} s"
+
 
 @dataclass(frozen=True, slots=True)
 class QueueView:

@@ -22,6 +22,7 @@ COMMANDS = (
     "flops",
     "parity",
     "doctor",
+    "top",
     "bench",
     "soak",
 )

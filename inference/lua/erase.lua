@@ -23,6 +23,7 @@ if not has_ended and (job[8] or '') ~= '' then
 end
 
 settle(id, 'refunded')
+if not has_ended then count_job('failed', shop, 'ERASED') end
 for _, limit in ipairs(job[6] and cjson.decode(job[6]).limits or {}) do
   local taken_at = redis.call('ZSCORE', limit, id)
   if taken_at then

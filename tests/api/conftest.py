@@ -82,11 +82,11 @@ def service(start_api: Callable[..., Api], redis_url: str, products: Path) -> It
 
 
 @contextlib.contextmanager
-def running_worker(api: Api, redis_url: str, env: dict[str, str] | None = None) -> Iterator[Path]:
-    """A worker that serves `WATCHED` for `api`; its log."""
+def running_worker(api: Api, redis_url: str, card: str = WATCHED, env: dict[str, str] | None = None) -> Iterator[Path]:
+    """A worker that serves `card` for `api`; its log."""
     log_file = api.data / "worker.log"
     command = [sys.executable, ROOT / "tests" / "inference" / "fake_worker.py", "--redis", redis_url]
-    command += ["--name", "watched-worker", "--queues", WATCHED, "--blobs", api.data / "blobs"]
+    command += ["--name", f"{card}-worker", "--queues", card, "--blobs", api.data / "blobs"]
     command += ["--log", api.data / "pictures.log", "--num-steps", "10", "--step-s", "0.02"]
     with log_file.open("wb") as log:
         worker = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=os.environ | (env or {}))
