@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from redis.exceptions import RedisError
 
 from inference.leases import Claim, Leases, Verdict
+from inference.logs import about
 from inference.stats import Stats
 
 TICK_S = 0.2  # progress is written at most this often
@@ -132,4 +133,5 @@ class Pulse:
     def _sweep(self) -> None:
         reclaimed = self._leases.sweep(self._queues)
         if reclaimed:
-            logger.warning("took back %d generation(s) whose worker fell silent", len(reclaimed))
+            with about(*reclaimed):
+                logger.warning("took back %d generation(s) whose worker fell silent", len(reclaimed))

@@ -24,6 +24,7 @@ from redis.exceptions import RedisError
 from inference.children import spawn
 from inference.leases import Leases
 from inference.locks import AlreadyLockedError, lock_file
+from inference.logs import about
 from inference.webhooks import WebhookSender, WebhookTarget
 
 LOOK_EVERY_S = 0.02
@@ -140,7 +141,8 @@ class Supervisor:
             elif seat.cannot_start:
                 raise SupervisorError(f"A worker cannot start: {_last_line(seat.log)}")
             if reclaimed:
-                logger.warning("%d generation(s) of worker %s wait again", len(reclaimed), name)
+                with about(*reclaimed):
+                    logger.warning("%d generation(s) of worker %s wait again", len(reclaimed), name)
 
     def _drain(self) -> None:
         running = [seat.process for seat in self.seats if seat.process is not None]

@@ -86,7 +86,7 @@ def _workers(history: History, width: int) -> Table:
     table.columns[0].overflow = "ellipsis"
     for worker in history.looks[-1].workers:
         batch = jobs_a_batch(worker)
-        row = [
+        row: list[str | Text] = [
             Text(worker.name if is_wide else _short(worker.name)),
             _state(worker),
             Text(_jobs(worker, is_wide=is_wide)),

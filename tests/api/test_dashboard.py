@@ -17,8 +17,6 @@ from inference.overview import Overview
 from tests.api.test_contract import PRODUCT, UNWEARABLE, states_until_final, uploaded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.api.conftest import Service
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +30,7 @@ OF_PROMETHEUS = {"instance"}
 
 
 @pytest.fixture(scope="module")
-def scraped(service: Service) -> Iterator[dict[str, set[str]]]:
+def scraped(service: Service) -> dict[str, set[str]]:
     """The labels of each sample: of a service that made pictures, and of a worker with a GPU, as its beat tells."""
     with service.api.client() as client:
         photo = uploaded(client)
@@ -40,7 +38,7 @@ def scraped(service: Service) -> Iterator[dict[str, set[str]]]:
             job = client.post("/public/fitting-room", json={"userImageId": photo, "productId": product}).json()["jobId"]
             states_until_final(client, job)
         text = client.get("/metrics").text
-    yield labels_of(text) | labels_of(with_a_gpu()) | labels_of(text)
+    return labels_of(text) | labels_of(with_a_gpu()) | labels_of(text)
 
 
 def with_a_gpu() -> str:
