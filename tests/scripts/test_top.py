@@ -128,7 +128,7 @@ def test_it_outlives_redis(folder: Path) -> None:
         server = RedisServer(folder)
         until_shown(ours, "workers ready", "does not answer")
         top.send_signal(signal.SIGINT)
-        until_shown(ours, "", ended=top)
+        until_shown(ours, "workers ready", ended=top)
         assert top.returncode == 0
     finally:
         top.kill()
@@ -151,6 +151,7 @@ def until_shown(
             shown += os.read(terminal, 65536).decode(errors="replace")
         except BlockingIOError:
             time.sleep(0.05)
-        newest = shown[-1500:]
-        if ended is None and wanted in newest and (not unwanted or unwanted not in newest):
+        _, _, rest = shown.partition(wanted)
+        if ended is None and (wanted in rest and unwanted not in rest if unwanted else wanted in shown):
             return
+        shown = rest if unwanted and unwanted in rest else shown
