@@ -46,6 +46,13 @@ def _of_queues(seen: Overview) -> Iterator[Metric]:
         for queue in seen.queues:
             family.add_metric((queue.card,), value(queue))
         yield family
+    of_shops = GaugeMetricFamily(
+        "fitting_room_queue_shop_jobs", "Jobs of a shop that wait for a worker.", labels=("card", "shop")
+    )
+    for queue in seen.queues:
+        for shop in queue.shops:
+            of_shops.add_metric((queue.card, shop.shop), shop.num_waiting)
+    yield of_shops
     for name, told, distribution in DISTRIBUTIONS:
         histogram = HistogramMetricFamily(f"fitting_room_{name}", told, labels=("card",))
         for queue in seen.queues:

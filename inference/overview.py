@@ -42,8 +42,17 @@ class Distribution:
 
 
 @dataclass(frozen=True, slots=True)
+class ShopView:
+    """A shop's part of a queue; its first job has waited for `oldest_s` seconds."""
+
+    shop: str
+    num_waiting: int
+    oldest_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class QueueView:
-    """One card's queue. `oldest_s`: seconds for which the job at its head has waited; 0 when none waits.
+    """One card's queue. `shops`: those that have jobs in it.
 
     `pictures_at`: when its last pictures were finished, at most 64 of ten minutes, in seconds since the epoch.
     """
@@ -52,10 +61,15 @@ class QueueView:
     num_waiting: int
     num_running: int
     num_idle: int
-    oldest_s: float
+    shops: tuple[ShopView, ...]
     pictures_at: tuple[float, ...]
     wait: Distribution
     job: Distribution
+
+    @property
+    def oldest_s(self) -> float:
+        """Seconds for which its oldest waiting job has waited; 0 when none waits."""
+        return max((shop.oldest_s for shop in self.shops), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +123,17 @@ class Overview:
 
 
 def _queue(row: Sequence[Any], now: float) -> QueueView:
-    name, num_waiting, num_running, num_idle, oldest, finished, kept = row
+    name, num_waiting, num_running, num_idle, shops, finished, kept = row
     seconds = _pairs(kept)
     return QueueView(
         name.decode(),
         num_waiting,
         num_running,
         num_idle,
-        max(0.0, now - float(oldest)) if oldest else 0.0,
+        tuple(
+            ShopView(shop.decode(), waiting, max(0.0, now - float(first or now)))
+            for shop, waiting, first in zip(shops[::3], shops[1::3], shops[2::3], strict=True)
+        ),
         tuple(map(float, finished)),
         Distribution.of("wait", seconds),
         Distribution.of("job", seconds),

@@ -1,17 +1,29 @@
 -- What there is to see, in one look whose cost does not grow with the jobs that wait. ARGV: now or ''.
 -- Returns {now, queues, workers, jobs}:
---   queues: {name, waiting, running, idle workers, when its oldest waiting job was submitted, moments of its last
---     pictures, what `observe` kept};
+--   queues: {name, waiting, running, idle workers, {shop, how many of it wait, when the first was submitted, ...}, moments
+--     of its last pictures, what `observe` kept};
 --   workers: {name, state of RQ's, queues, what it counts as JSON, when it said so, until when it counts as ready,
 --     {job, its progress, ...}};
 --   jobs: what `count_job` kept.
 local now = clock(ARGV[1])
 local MOST_JOBS = 8 -- of one worker, that are named
 
+local function shops_of(name)
+  local shops = {}
+  for _, field in ipairs(redis.call('HKEYS', turns_key(name))) do
+    local shop = string.match(field, '^weight:(.*)$')
+    local first = shop and redis.call('ZRANGE', shop_line_key(name, shop), 0, 0)[1]
+    if first then
+      shops[#shops + 1], shops[#shops + 2] = shop, redis.call('ZCARD', shop_line_key(name, shop))
+      shops[#shops + 1] = redis.call('HGET', job_key(first), 'submitted_at') or ''
+    end
+  end
+  return shops
+end
+
 local function queue_of(name)
-  local head = redis.call('LINDEX', list_key(name), 0)
   return { name, redis.call('LLEN', list_key(name)), redis.call('ZCARD', started_key(name)),
-    redis.call('ZCOUNT', idle_key(name), text(now), '+inf'), head and redis.call('HGET', job_key(head), 'submitted_at') or '',
+    redis.call('ZCOUNT', idle_key(name), text(now), '+inf'), shops_of(name),
     redis.call('LRANGE', OURS .. ':finished:' .. name, 0, -1), redis.call('HGETALL', seconds_key(name)) }
 end
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from inference.overview import JobCount, Overview, WorkerView
+    from inference.overview import Overview, WorkerView
     from scripts.top.rates import History
 
 WIDE = 120  # columns from which everything is told
@@ -32,7 +32,7 @@ def frame(history: History, width: int, trouble: str = "") -> RenderableType:
     if not history.looks:
         return Text(trouble or "Redis is asked ...", style="red" if trouble else "dim")
     seen = history.looks[-1]
-    tables = (_queues(seen), _shops(seen.jobs), _workers(history, width))
+    tables = (_queues(seen), _shops(seen), _workers(history, width))
     parts: list[RenderableType] = [_headline(seen), *(part for table in tables for part in ("", table))]
     if trouble:
         parts.insert(0, Text(f"{trouble} What follows is old.", style="bold red"))
@@ -64,18 +64,23 @@ def _queues(seen: Overview) -> Table:
     return table
 
 
-def _shops(jobs: tuple[JobCount, ...]) -> Table:
+def _shops(seen: Overview) -> Table:
     told: dict[str, Counter[str]] = {}
-    for one in jobs:
+    for one in seen.jobs:
         told.setdefault(one.shop, Counter())[one.what] += one.number
-    table = _table("shop", "open", "accepted", "completed", "failed", left=("shop",))
+    waiting: Counter[str] = Counter()
+    oldest: dict[str, float] = {}
+    for view in (view for queue in seen.queues for view in queue.shops):
+        waiting[view.shop] += view.num_waiting
+        oldest[view.shop] = max(view.oldest_s, oldest.get(view.shop, 0.0))
+    table = _table("shop", "open", "waiting", "oldest", "accepted", "completed", "failed", left=("shop",))
     rows = [(counts["accepted"] - counts["completed"] - counts["failed"], shop) for shop, counts in told.items()]
     for open_jobs, shop in sorted(rows, key=lambda row: (-row[0], row[1]))[:MOST_SHOPS]:
         counts = told[shop]
         ends = (str(counts[what]) for what in ("accepted", "completed", "failed"))
-        table.add_row(shop, str(max(0, open_jobs)), *ends)
+        table.add_row(shop, str(max(0, open_jobs)), str(waiting[shop]), _time(oldest.get(shop, 0.0)), *ends)
     if len(rows) > MOST_SHOPS:
-        table.add_row(f"and {len(rows) - MOST_SHOPS} more", *[""] * 4, style="dim")
+        table.add_row(f"and {len(rows) - MOST_SHOPS} more", *[""] * 6, style="dim")
     return table
 
 

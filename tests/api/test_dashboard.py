@@ -27,6 +27,7 @@ NAME = re.compile(r"\b((?:fitting_room|process)_\w+)")
 SELECTOR = re.compile(r"\b((?:fitting_room|process)_\w+)\{([^}]*)\}")
 GROUPED = re.compile(r"by \(([^)]*)\)")
 OF_PROMETHEUS = {"instance"}
+QUEUE = [b"card", 1, 0, 0, [b"shop.example", 1, b"90"], [], []]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def with_a_gpu() -> str:
     told |= {"device.utilisation": 0.5, "process.resident_bytes": 1, "process.cpu_s": 1, "wall_s": 1}
     told |= {"reuse.latents.device.hits": 1, "reuse.latents.misses": 1, "reuse.latents.device.bytes": 1}
     worker = [b"worker", b"busy", b"card", json.dumps(told).encode(), b"99", b"200", []]
-    return exposition(HttpMetrics(), Overview.of([b"100", [], [worker], []]), 1, "")[0].decode()
+    return exposition(HttpMetrics(), Overview.of([b"100", [QUEUE], [worker], []]), 1, "")[0].decode()
 
 
 def labels_of(text: str) -> dict[str, set[str]]:

@@ -148,7 +148,7 @@ def look(num_waiting: int, num_workers: int) -> Overview:
     """As Redis answers it."""
     stats = {f"seconds.stage-{number}": 1.5 for number in range(9)} | {"batches.4": 3, "reuse.latents.misses": 2}
     told = [b"busy", WATCHED.encode(), json.dumps(stats).encode(), b"99", b"200", []]
-    queues = [[WATCHED.encode(), num_waiting, 3, 0, b"40", [], []]]
+    queues = [[WATCHED.encode(), num_waiting, 3, 0, [b"a.example", num_waiting, b"40"], [], []]]
     return Overview.of(
         [b"100", queues, [[f"machine-{number:08x}".encode(), *told] for number in range(num_workers)], []]
     )

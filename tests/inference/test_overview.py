@@ -64,12 +64,18 @@ async def test_waits_and_whole_times_are_those_of_the_jobs(workshop: Workshop, c
 async def test_a_queue_is_seen_with_its_length_and_its_oldest_job(
     queue: GenerationQueue, client: redis.Redis, make_request: MakeRequest
 ) -> None:
-    for card in ("paperdoll", "other", "paperdoll"):
-        request = make_request(card=card)
-        await queue.submit(request, admission())
-        client.hset(f"rq:job:{request.generation_id}", "submitted_at", time.time() - 60)
+    for card, shop, age_s in (
+        ("paperdoll", SHOP, 5),
+        ("other", SHOP, 60),
+        ("paperdoll", OTHER, 60),
+        ("paperdoll", OTHER, 1),
+    ):
+        request = make_request(card=card, shop=shop)
+        await queue.submit(request, admission(shop))
+        client.hset(f"rq:job:{request.generation_id}", "submitted_at", time.time() - age_s)
     seen = {one.card: one for one in Overview.look(client).queues}
-    assert {card: one.num_waiting for card, one in seen.items()} == {"other": 1, "paperdoll": 2}
+    assert {card: one.num_waiting for card, one in seen.items()} == {"other": 1, "paperdoll": 3}
+    assert {one.shop: one.num_waiting for one in seen["paperdoll"].shops} == {SHOP: 1, OTHER: 2}
     assert all(60 <= one.oldest_s < 90 for one in seen.values())
 
 

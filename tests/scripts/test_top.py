@@ -48,7 +48,15 @@ def look(at: float, num_workers: int, pictures: int, denoise_s: float = 30.0) ->
     ]
     workers[0][5] = str(at - 5).encode()
     moments = [str(at - 30 + number).encode() for number in range(10)]
-    queue = [b"fashn-vton-1.5", 12345, 8, 0, str(at - 400).encode(), moments, [b"wait 5", b"10", b"wait sum", b"30"]]
+    queue = [
+        b"fashn-vton-1.5",
+        12345,
+        8,
+        0,
+        [b"shop.example", 12345, str(at - 400).encode()],
+        moments,
+        [b"wait 5", b"10", b"wait sum", b"30"],
+    ]
     jobs = [
         b"accepted shop.example ",
         b"1000",
