@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
@@ -195,8 +196,9 @@ class Eraser:
 
 
 def _check_named(*names: str) -> None:
-    if not all(names):
-        raise ValueError("Name the shop, and the shopper: nothing would mean everybody.")
+    """That each is one name: nothing, or a pattern, would mean everybody."""
+    if not all(re.fullmatch(r"[A-Za-z0-9.-]+", name) for name in names):
+        raise ValueError("A shop is named by its domain, a shopper by the hash of their identity.")
 
 
 def _is_of(key: str, shop: str, identity: str) -> bool:

@@ -25,6 +25,8 @@ COMMANDS = (
     "top",
     "bench",
     "soak",
+    "erase",
+    "export",
 )
 
 SENTENCES = {

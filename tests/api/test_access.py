@@ -59,6 +59,7 @@ POST   /public/fitting-room                          401    401 401   401   401 
 GET    /public/generation/{generation_id}            401    401 401   401   401   404     404  200   200
 DELETE /public/generation/{generation_id}            401    401 401   401   401   404     404  200   200
 GET    /public/generation/{generation_id}/events     401    401 401   401   401   404     404  200   200
+DELETE /public/me                                    401    401 401   401   401   200     200  200   200
 """
 
 # A link is all that its bearer needs. `swapped` has another link's signature, `verb` is a live link for another verb,
