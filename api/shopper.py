@@ -7,7 +7,7 @@ import hmac
 import ipaddress
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from api import signature
@@ -30,15 +30,15 @@ class Caller:
     """A shop, and whom it (or Shopify) says is asking; `customer_id` is empty when nobody vouches for the shopper."""
 
     shop: ShopSettings
-    customer_id: str = ""
+    customer_id: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Shopper:
     """Keyed hashes of who generates, and of the network address that bounds the anonymous; None where not asked of."""
 
-    identity: str | None
-    address: str | None = None
+    identity: str | None = field(repr=False)
+    address: str | None = field(default=None, repr=False)
 
     def limits(self, maximum: int, address_factor: int, window_s: int) -> tuple[SlidingLimit, ...]:
         """At most `maximum` of something in `window_s`, and `address_factor` times as many from one address."""

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -25,7 +25,7 @@ class SignedQuery:
     """What the signature vouches for. `customer_id` is empty when nobody is logged in."""
 
     shop: str
-    customer_id: str
+    customer_id: str = field(repr=False)
 
 
 def verify(raw_query: bytes, secrets_of: Callable[[str], Iterable[bytes]], now: float) -> SignedQuery:

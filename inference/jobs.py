@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, get_args
 
@@ -70,16 +70,16 @@ class GenerationRequest:
 
     generation_id: str
     shop: str
-    shopper: str
-    person_key: str
+    shopper: str = field(repr=False)  # hashed
+    person_key: str = field(repr=False)
     garment_key: str
     category: str
     card: str
     seed: int
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
-    mask_key: str | None = None  # as `densepose_key`: of the person photograph's size
-    densepose_key: str | None = None
+    mask_key: str | None = field(default=None, repr=False)  # as `densepose_key`: of the person photograph's size
+    densepose_key: str | None = field(default=None, repr=False)
     garment_is_worn: bool = False  # somebody wears it in its picture
     webhook: bool = False  # whether its shop is to be told how it ended
     approximations: Approximations = NONE
@@ -117,7 +117,7 @@ def new_generation_id() -> str:
 class SlidingLimit:
     """At most `maximum` generations of `identity` (opaque, already hashed) in any `window_s` seconds."""
 
-    identity: str
+    identity: str = field(repr=False)
     maximum: int
     window_s: int
 
@@ -129,7 +129,7 @@ class Admission:
     shop: str
     limits: tuple[SlidingLimit, ...]
     monthly_quota: int
-    owner: str = ""  # whose it is, so that it is found when its shopper wants everything erased; hashed, as identities
+    owner: str = field(default="", repr=False)  # an identity, for its shopper to have it erased
     weight: float = 1.0  # of its shop's share, while several shops have jobs that wait
     leaves_room: bool = False  # for other shops: the queue is full for this one before it is for all
 

@@ -13,6 +13,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal
 
+from inference.scrubbing import Scrubbed
+
 LogFormat = Literal["text", "json"]
 
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s%(about)s"
@@ -80,7 +82,7 @@ def moment(seconds: float) -> str:
 
 def _formatted(handler: logging.Handler, process: str, *, as_json: bool) -> logging.Handler:
     handler.addFilter(_tell)
-    handler.setFormatter(_json(process) if as_json else logging.Formatter(TEXT))
+    handler.setFormatter(Scrubbed(_json(process) if as_json else logging.Formatter(TEXT)))
     return handler
 
 

@@ -20,6 +20,7 @@ from inference.jobs import ErrorCode, GenerationError, GenerationRequest
 from inference.leases import Claim, Ending, Leases, Verdict
 from inference.logs import about
 from inference.patience import patiently
+from inference.scrubbing import scrubbed
 
 if TYPE_CHECKING:
     from inference.pulse import Pulse
@@ -88,7 +89,7 @@ class Outlet:
         if isinstance(error, GenerationError):
             self.end(claim, Ending(error_code=error.code, error_message=error.sentence))
             return
-        details = "".join(traceback.format_exception(error))
+        details = scrubbed("".join(traceback.format_exception(error)))
         with about(claim.generation_id):
             logger.error("it failed\n%s", details)
         self.end(claim, Ending(error_code=ErrorCode.INTERNAL, error_message=SENTENCE, details=details))

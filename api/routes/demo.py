@@ -88,6 +88,7 @@ class ProductsReply(Reply):
                 ],
                 "figures": [{"title": "Ada", "image": "/figures/ada.png"}],
                 "retentionDays": 7,
+                "requireConsent": False,
             }
         }
     )
@@ -96,6 +97,7 @@ class ProductsReply(Reply):
     figures: list[FigureReply] = Field(description="People to try the products on without a photograph of one's own.")
     model: ModelReply | None = None
     retention_days: float = Field(description="Days after which photographs and results are deleted.")
+    require_consent: bool = Field(description="Whether photographs are taken only with `consentVersion`.")
 
 
 @router.get("/products.json", response_model_exclude_none=True)
@@ -110,6 +112,7 @@ async def products_json(products: ProductsDep, settings: SettingsDep) -> Product
         figures=[FigureReply(title=_title(path), image=f"/figures/{path.name}") for path in _figures(products.folder)],
         model=model,
         retention_days=settings.terms.longest_s / DAY_S,
+        require_consent=settings.require_consent,
     )
 
 

@@ -15,7 +15,7 @@ export const loadShop = () => call("GET", "/products.json");
 
 export const loadPicture = async (path) => (await send(path)).blob();
 
-export async function sendPhoto(file) {
+export async function sendPhoto(file, consentVersion) {
   if (file.size > LARGEST_PHOTO) {
     throw new Refused("This photograph is larger than 20 MB. Please choose a smaller one.");
   }
@@ -28,7 +28,7 @@ export async function sendPhoto(file) {
   if (!put.ok) {
     throw refusal(await told(put));
   }
-  return call("POST", "/public/upload-complete", { uploadKey });
+  return call("POST", "/public/upload-complete", { uploadKey, consentVersion });
 }
 
 export const deletePhoto = (fileId) => call("DELETE", `/public/image/${fileId}`);

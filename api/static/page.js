@@ -76,9 +76,10 @@ async function stop() {
   await api.cancel(jobId).catch(complain);
 }
 
-function describe({ model, retentionDays }) {
+function describe({ model, retentionDays, requireConsent }) {
   const days = retentionDays === 1 ? "1 day" : `${retentionDays} days`;
   $("retention").textContent = `Photos and pictures stay on this server and are deleted after ${days}.`;
+  $("consent").hidden = !requireConsent;
   if (model) {
     $("notice").textContent = model.notice;
     $("operator").hidden = model.name !== "paperdoll";

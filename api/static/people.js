@@ -5,6 +5,8 @@ import { $, chosen, complain, enter, isBusy, say } from "./mirror.js";
 import { choose, chooseFirst, tile } from "./tiles.js";
 
 const MINE = "Your photo";
+const CONSENT = "demo-page-1"; // another for another text beside the box
+const NOBODY = "sample-figure"; // who is drawn agrees to everything
 
 // A person is { title, image } and, once the server has the photograph, { fileId, fileUrl }.
 export const isMine = ({ title }) => title === MINE;
@@ -20,7 +22,7 @@ export function listPeople(figures) {
 // The id under which the server knows this person's photograph; sample figures are sent when they are first needed.
 export async function photoOf(person) {
   if (!person.fileId) {
-    Object.assign(person, await api.sendPhoto(await api.loadPicture(person.image)));
+    Object.assign(person, await api.sendPhoto(await api.loadPicture(person.image), NOBODY));
   }
   return person.fileId;
 }
@@ -49,7 +51,7 @@ async function takePhoto(file) {
   enter("loading");
   say("Preparing your photo …");
   try {
-    const photo = await api.sendPhoto(file);
+    const photo = await api.sendPhoto(file, $("agree").checked ? CONSENT : undefined);
     showMine({ ...photo, title: MINE, image: photo.fileUrl });
     say(`Your photo is ready. ${$("notice").textContent}`);
   } catch (error) {
