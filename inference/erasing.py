@@ -78,7 +78,7 @@ class Eraser:
     def shopper(self, shop: str, identity: str, *, everywhere: bool = False) -> Erased:
         """Erase what `identity` (hashed) has at `shop`: what was noted, and what the store tells.
 
-        With `everywhere` also generations that were not noted, for which every record is looked at.
+        With `everywhere` also what was not noted, for which every record is looked at.
 
         Raises:
             redis.exceptions.RedisError: Redis stayed away. Call it again.
@@ -94,7 +94,9 @@ class Eraser:
         erased += self._generations(shop, found, identity)
         erased += Erased(photographs=self._blobs.erase(owned_key(PHOTOS, shop, identity, "")))
         erased += Erased(uploads=self._blobs.erase(owned_key(UPLOADS, shop, identity, "")))
-        counters = [f"fitting-room:{kind}:{shop}:{identity}" for kind in ("limit", "uploads")]
+        counters: list[str | bytes] = [f"fitting-room:{kind}:{shop}:{identity}" for kind in ("limit", "uploads")]
+        if everywhere:
+            counters += self._keys(f"fitting-room:upload:{owned_key(UPLOADS, shop, identity, '*')}")
         erased += Erased(counters=self._ask(lambda: self._redis.delete(*counters)))
         if erased:
             self._forget()

@@ -51,9 +51,7 @@ def test_a_moment_to_come_is_now_and_one_without_its_text_is_refused() -> None:
         consent_of(None, None, Settings(require_consent=True))
 
 
-def test_where_it_is_required_no_photograph_comes_in_without_it(
-    start_api: Callable[..., Api], products: Path
-) -> None:
+def test_where_it_is_required_no_photograph_comes_in_without_it(start_api: Callable[..., Api], products: Path) -> None:
     api = start_api(f'products = "{products}"\nrequire_consent = true')
     buffer = io.BytesIO()
     Image.effect_noise((160, 200), 30).convert("RGB").save(buffer, "PNG")
