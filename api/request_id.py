@@ -18,8 +18,8 @@ _numbers = itertools.count(1)
 
 
 def request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """The caller's own, where it sent a well-formed one; else a new one."""
+    """The caller's own where it is well-formed, without dashes, as the log hides UUIDs; else a new one."""
     for name, value in headers:
         if name == HEADER and WELL_FORMED.fullmatch(value):
-            return value.decode()
+            return value.decode().replace("-", "")
     return f"{_process}{next(_numbers):08x}"

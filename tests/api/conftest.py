@@ -74,11 +74,15 @@ class Service:
 
 
 @pytest.fixture(scope="session")
-def service(start_api: Callable[..., Api], redis_url: str, products: Path) -> Iterator[Service]:
-    """Its worker's picture is the photograph with its first pixel changed."""
-    api = start_api("weekly_limit = 1000", env={"FITTING_ROOM_PRODUCTS": str(products), "FITTING_ROOM_CARD": WATCHED})
-    with running_worker(api, redis_url) as log_file:
-        yield Service(api, log_file)
+def watched_api(start_api: Callable[..., Api], products: Path) -> Api:
+    return start_api("weekly_limit = 1000", env={"FITTING_ROOM_PRODUCTS": str(products), "FITTING_ROOM_CARD": WATCHED})
+
+
+@pytest.fixture(scope="module")
+def service(watched_api: Api, redis_url: str) -> Iterator[Service]:
+    """Its worker's picture is the photograph with its first pixel changed; it ends with the module: others count."""
+    with running_worker(watched_api, redis_url) as log_file:
+        yield Service(watched_api, log_file)
 
 
 @contextlib.contextmanager
