@@ -58,7 +58,7 @@ async def test_a_picture_of_an_allowed_host_is_fetched(outside: Server, kind: st
         ("//cdn.shopify.com/a", "must begin with https"),
         ("https://cdn.shopify.com:22/a", "without a port"),
         ("https://cdn.shopify.com:8443/a", "without a port"),
-        ("https://me:secret@cdn.shopify.com/a", "without a user"),
+        ("https://me:secret@cdn.shopify.com/a", "without a user"),  # pragma: allowlist secret
         ("https://cdn.shopify.com@evil.example/a", "without a user"),
         ("https://evil.example\\@cdn.shopify.com/a", "without a user"),
         ("https://evil.example/cdn.shopify.com", "name it in image_hosts"),

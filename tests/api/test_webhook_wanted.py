@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
+SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()  # pragma: allowlist secret
 WEBHOOK = 'webhook_url = "http://127.0.0.1:9/hook"\nwebhook_secret_env = "HOOK_SECRET"\n'
 
 

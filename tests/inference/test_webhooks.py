@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import redis
 
 SHOP, OTHER = "shop.example", "other.example"
-SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
+SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()  # pragma: allowlist secret
 DUE = f"fitting-room:webhooks:{SHOP}"
 Workshop = Any  # of conftest.py
 
