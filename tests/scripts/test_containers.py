@@ -45,7 +45,42 @@ def test_the_image_holds_every_package_that_is_installed() -> None:
 def test_the_image_does_not_run_as_root() -> None:
     users = re.findall(r"^USER (\S+)$", DOCKERFILE.read_text(), re.MULTILINE)
     assert users
-    assert users[-1] not in ("root", "0")
+    assert users[-1].partition(":")[0] not in ("root", "0")
+
+
+def test_what_the_image_brings_belongs_to_root() -> None:
+    text = DOCKERFILE.read_text()
+    assert "--chown" not in text
+    assert text.index("USER ") > max(text.rindex("COPY "), text.rindex("RUN "))
+
+
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_no_container_can_write_its_image_or_gain_a_right(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert int(service["user"].partition(":")[0]) > 0
+    assert service["pids_limit"] > 0
+    assert not {"privileged", "cap_add", "network_mode", "pid", "ipc", "devices"} & set(service)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_what_a_container_writes_has_a_place(name: str) -> None:
+    """Its data, its weights and temporary files; everything else of it is read-only."""
+    service = COMPOSE["services"][name]
+    mounts = {volume.split(":")[1]: volume.split(":")[2:] for volume in service["volumes"]}
+    assert mounts == {"/etc/fitting-room.toml": ["ro"], "/data": [], "/weights": []}
+    declared = dict(re.findall(r"(\w+)=(\S+)", DOCKERFILE.read_text()))
+    written = {declared["FITTING_ROOM_DATA"], declared["HOME"], service["environment"]["FITTING_ROOM_WEIGHTS"]}
+    assert written == {"/data", "/tmp", "/weights"}
+    assert [place.partition(":")[0] for place in service["tmpfs"]] == ["/tmp"]
+
+
+def test_only_the_api_is_reached_from_outside_and_no_host_folder_but_ours_is_seen() -> None:
+    assert [name for name, service in COMPOSE["services"].items() if "ports" in service] == ["api"]
+    sources = {volume.split(":")[0] for service in COMPOSE["services"].values() for volume in service["volumes"]}
+    assert sources == {"./fitting-room.toml", "./weights", "data", "redis"}
 
 
 def unknown_options(command: str, *words: str) -> list[str]:
@@ -74,7 +109,7 @@ def test_commands_and_files_of_compose_exist(name: str) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_variables_of_compose_are_settings(name: str) -> None:
-    known = {f"{ENV_PREFIX}{field.upper()}" for field in Settings.model_fields} | {FILE_VARIABLE, "REDIS_URL"}
+    known = {f"{ENV_PREFIX}{field.upper()}" for field in Settings.model_fields} | {FILE_VARIABLE, "REDIS_URL", "HOME"}
     assert set(COMPOSE["services"][name]["environment"]) <= known
 
 
