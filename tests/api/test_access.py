@@ -55,6 +55,7 @@ POST   /public/prepare-upload                        401    401 401   401   401 
 POST   /public/upload-complete                       401    401 401   401   401   404     404  200   200
 POST   /public/upload-image                          401    401 401   401   401   200     200  200   200
 DELETE /public/image/{file_id:path}                  401    401 401   401   401   404     404  200   200
+DELETE /public/me                                    401    401 401   401   401   200     200  200   200
 POST   /public/fitting-room                          401    401 401   401   401   404     404  200   200
 GET    /public/generation/{generation_id}            401    401 401   401   401   404     404  200   200
 DELETE /public/generation/{generation_id}            401    401 401   401   401   404     404  200   200
@@ -75,6 +76,7 @@ ANYBODY = """
                                        anybody
 GET    /health/live                        200
 GET    /health/ready                       503
+GET    /metrics                            404
 GET    /openapi.json                       200
 GET    /docs                               200
 GET    /static-offline-docs                307
