@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from api.app import create_app
+from api.connections import BoundedConnection, allow_open_files
 from api.products import ProductsError
 from api.settings import InvalidSettings
 from inference import logs, tracing
@@ -38,6 +39,7 @@ def run_api(settings: Settings) -> None:
         app = create_app(settings)
     except (StorageError, ProductsError) as error:
         raise InvalidSettings(str(error)) from error
+    allow_open_files()
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -46,6 +48,8 @@ def run_api(settings: Settings) -> None:
         access_log=False,  # it writes queries, and a query carries its signature
         proxy_headers=False,
         server_header=False,
+        http=BoundedConnection,
+        ws="none",
         timeout_graceful_shutdown=GRACE_S,
     )
     _Server(app, config).run()

@@ -13,6 +13,7 @@ from api.decoding import Decoders
 from api.links import Links
 from api.secret import signing_key
 from api.shopper import Doorkeeper
+from api.streams import MOST_STREAMS, Places
 from inference.holdings import Holdings
 from inference.queue import GenerationQueue
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from inference.blobs import BlobStore
 
 NUM_CONNECTIONS = 32
-MOST_STREAMS = 1000
 PATIENCE_S = 20
 
 
@@ -40,6 +40,7 @@ class Services:
     holdings: Holdings
     products: Products
     metrics: HttpMetrics
+    streams: Places = field(default_factory=Places)
     decoders: Decoders = field(default_factory=Decoders)
     closing: asyncio.Event = field(default_factory=asyncio.Event)  # set when the process is asked to end
     credits: dict[str, tuple[float, bool]] = field(default_factory=dict)  # shop -> until when, allowed
@@ -53,7 +54,7 @@ async def open_services(
     pool = BlockingConnectionPool.from_url(settings.redis_url, max_connections=NUM_CONNECTIONS, timeout=PATIENCE_S)
     async with (
         Redis.from_pool(pool) as redis,
-        Redis.from_url(settings.redis_url, max_connections=MOST_STREAMS) as streaming,  # an open event stream holds one
+        Redis.from_url(settings.redis_url, max_connections=MOST_STREAMS + 1) as streaming,  # each stream holds one
         aclosing(
             GenerationQueue(streaming, max_length=settings.max_queue_length, retention_s=int(settings.terms.result_s))
         ) as queue,

@@ -3,13 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from api.errors import Unavailable
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterator
 
 T = TypeVar("T")
+
+MOST_STREAMS = 1000  # of one API process: each holds a connection to Redis
+
+
+class Places:
+    """So many event streams may be open at a time."""
+
+    def __init__(self) -> None:
+        self._num_taken = 0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """A place, until the context ends.
+
+        Raises:
+            Unavailable: there is none.
+        """
+        if self._num_taken >= MOST_STREAMS:
+            raise Unavailable("Too many pages follow their pictures just now. Please ask for the state instead.")
+        self._num_taken += 1
+        try:
+            yield
+        finally:
+            self._num_taken -= 1
 
 
 async def until(closing: asyncio.Event, changes: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:

@@ -24,6 +24,7 @@ from redis.exceptions import RedisError
 from inference.children import spawn
 from inference.leases import Leases
 from inference.locks import AlreadyLockedError, lock_file
+from inference.log_size import LogSizes
 from inference.logs import about
 from inference.webhooks import WebhookSender, WebhookTarget
 
@@ -74,6 +75,7 @@ class Supervisor:
     ) -> None:
         self.seats = [Seat(argv, folder / "logs" / f"worker-{index}.log") for index, argv in enumerate(argvs)]
         self._folder = folder
+        self._logs = LogSizes(folder, folder / "logs")
         self._queues = queues
         self._purge = purge
         self._leases = Leases(redis, lease_s=0)
@@ -108,6 +110,7 @@ class Supervisor:
             if seat.process is None and time.monotonic() >= seat.start_again_at:
                 self._fill(seat)
         self._reclaim()
+        self._logs.look()
 
     def _fill(self, seat: Seat) -> None:
         seat.name = f"{socket.gethostname()}-{secrets.token_hex(4)}"

@@ -24,6 +24,7 @@ COMMANDS = (
     "doctor",
     "top",
     "bench",
+    "fuzz",
     "soak",
     "erase",
     "export",

@@ -53,7 +53,12 @@ async def cancel_generation(
     return _told(cancelled or found, links)
 
 
-@router.get("/events", response_class=EventSourceResponse)
+async def stream_place(shared: ServicesDep) -> AsyncIterator[None]:
+    with shared.streams.one():
+        yield
+
+
+@router.get("/events", response_class=EventSourceResponse, dependencies=[Depends(stream_place)])
 async def generation_events(
     found: GenerationDep, shared: ServicesDep, links: LinksDep
 ) -> AsyncIterator[ServerSentEvent]:
