@@ -23,7 +23,7 @@ REGISTRIES = ("finished", "failed", "canceled")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One job. `num_endings`: registries and results that say how it ended, beyond which it ended twice."""
+    """One job. `retries_left`: how many workers it may still outlive; `num_endings`: of registries and results."""
 
     generation_id: str
     rq_status: str
@@ -31,6 +31,7 @@ class Entry:
     result_key: str
     limits: tuple[str, ...]
     quota: str
+    retries_left: int
     num_endings: int
 
     @property
@@ -148,5 +149,6 @@ def _entry(generation_id: str, row: Mapping[bytes, bytes], num_endings: int) -> 
         told.get("result_key", b"").decode(),
         tuple(reserved.get("limits", ())),
         reserved.get("quota", ""),
+        int(told.get("retries_left", b"0")),
         num_endings,
     )

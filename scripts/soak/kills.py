@@ -7,13 +7,12 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 from inference.blobs import UPLOADS, Terms, purge_personal
 from inference.orphans import purge_orphans
 from scripts.soak import books, windows
-from scripts.soak.books import Books
+from scripts.soak.accounts import accepted_of, counts, named, tell_books, tell_load, tell_webhooks
 from scripts.soak.client import Client
 from scripts.soak.estate import Estate
 from scripts.soak.findings import Findings, distribution, shown
@@ -49,10 +48,11 @@ async def _run(site: Site) -> Findings:
             took_s = time.time() - began_at
             await estate.until(lambda: not books.read(estate).open, ENDED_WITHIN_S)
             await estate.until(lambda: _all_told(estate), TOLD_WITHIN_S)
-            _tell_load(findings, visits, client, took_s)
+            tell_load(findings, visits, client, took_s)
             _tell_kills(findings, estate, killer)
             _tell_files(findings, estate)
-            _tell_books(findings, books.read(estate), visits, receiver)
+            tell_books(findings, books.read(estate), accepted_of(visits))
+            tell_webhooks(findings, receiver, accepted_of(visits))
             await look_for_marks(findings, site, estate)
     return findings
 
@@ -88,7 +88,7 @@ async def _under_fire(site: Site, estate: Estate, people: People, chance: random
             lambda: site.progress.advance(of_kills),
         )
     )
-    visits = await people.visits(plan.jobs, min(AT_ONCE, plan.jobs), told)
+    visits = await people.visits(range(plan.jobs), min(AT_ONCE, plan.jobs), told)
     await striking
     return visits, killer
 
@@ -97,22 +97,11 @@ def _all_told(estate: Estate) -> bool:
     return not any(estate.redis.scan_iter("fitting-room:webhooks:*"))
 
 
-def _tell_load(findings: Findings, visits: Sequence[Visit], client: Client, took_s: float) -> None:
-    states = Counter(visit.status or "unknown" for visit in visits)
-    codes = Counter(visit.error_code for visit in visits if visit.error_code)
-    findings.tell("visits", f"{len(visits)} in {took_s:.0f} s", jobs=len(visits), took_s=round(took_s, 1))
-    findings.tell("ended", _counts(states), completed=states["COMPLETED"], failed=states["FAILED"])
-    findings.tell("failed, by reason", _counts(codes), reasons=dict(codes))
-    findings.tell(
-        "requests", f"{client.num_requests}; repeated: {_counts(client.repeated)}", repeated=client.repeated.total()
-    )
-
-
 def _tell_kills(findings: Findings, estate: Estate, killer: Killer) -> None:
     deaths = estate.traps.deaths()
     for victim, num in sorted(Counter(death.victim for death in deaths).items()):
         in_windows = Counter(death.window or "at a random moment" for death in deaths if death.victim == victim)
-        findings.tell(f"killed: {victim}", f"{num}: {_counts(in_windows)}")
+        findings.tell(f"killed: {victim}", f"{num}: {counts(in_windows)}")
     recovered = recoveries_s(read_runs(estate.folder), [death for death in deaths if death.victim == "worker"])
     lacked = {victim: distribution(times) for victim, times in sorted(killer.lacked_s.items())}
     told = distribution(recovered)
@@ -129,27 +118,6 @@ def _tell_kills(findings: Findings, estate: Estate, killer: Killer) -> None:
         findings.tell(f"{victim} served again after", shown(times))
 
 
-def _tell_books(findings: Findings, found: Books, visits: Sequence[Visit], receiver: Receiver) -> None:
-    accepted = {visit.generation_id for visit in visits if visit.generation_id}
-    lost = accepted - found.entries.keys() | set(found.open) | set(found.without_picture) | set(found.without_reason)
-    strangers = found.entries.keys() - accepted  # nobody asked twice, yet there are two
-    told_twice = {each for each, told in receiver.told.items() if len(told) > 1}
-    doubled = set(found.doubled) | strangers | told_twice
-    untold = {visit.generation_id for visit in visits if visit.generation_id} - receiver.told.keys()
-    broken = Counter(visit.problem for visit in visits if visit.problem)
-    findings.tell("accepted", len(accepted), accepted=len(accepted))
-    findings.tell("lost", _named(lost), kept=not lost, lost=len(lost))
-    findings.tell("ended twice", _named(doubled), kept=not doubled, doubled=len(doubled))
-    findings.tell("webhooks never sent", _named(untold), kept=not untold, untold=len(untold))
-    findings.tell(
-        "counters off by", found.counter_drift, kept=not found.counter_drift, counter_drift=found.counter_drift
-    )
-    findings.tell("promises broken to a shopper", _counts(broken), kept=not broken, broken=broken.total())
-    findings.tell("records left over", _named(found.left_over), kept=not found.left_over)
-    orphans = found.pictures_without_job
-    findings.tell("pictures without a job", _named(orphans), kept=not orphans, pictures_without_job=len(orphans))
-
-
 def _tell_files(findings: Findings, estate: Estate) -> None:
     """What kills left half written, and that the purge takes it once its term is over."""
     blobs_folder = estate.folder / "blobs"
@@ -161,22 +129,10 @@ def _tell_files(findings: Findings, estate: Estate) -> None:
     num_orphans = purge_orphans(estate.blobs, estate.redis, older_than_s=0)
     findings.tell("pictures whose job ended without one, erased by the purge", num_orphans)
     findings.tell("files left half written, erased by the purge", len(left) - len(remaining))
-    findings.tell(
-        "files that the purge leaves", _named(map(str, remaining)), kept=not remaining, orphans=len(remaining)
-    )
+    findings.tell("files that the purge leaves", named(map(str, remaining)), kept=not remaining, orphans=len(remaining))
 
 
 def _left(blobs_folder: Path) -> list[Path]:
     """Uploads nobody completed, and files half written."""
     files = [path for path in blobs_folder.rglob("*") if path.is_file()]
     return [path for path in files if path.parts[len(blobs_folder.parts)] == UPLOADS or "#" in path.name]
-
-
-def _counts(counts: Counter[str]) -> str:
-    return ", ".join(f"{num} {name}" for name, num in counts.most_common()) or "none"
-
-
-def _named(found: object) -> str:
-    """How many, and the first few."""
-    each = sorted(found)  # type: ignore[call-overload]
-    return f"{len(each)}" + (f": {', '.join(each[:3])}" if each else "")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scripts.soak import kills
+from scripts.soak import kills, overload, rolling
 from scripts.soak.plan import Stage
 
 STAGES: Mapping[str, Stage] = {
     "kills": kills.run,
+    "rolling restart": rolling.run,
+    "overload": overload.run,
 }

@@ -6,11 +6,11 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from scripts.soak.client import Client, GaveUp
+from scripts.soak.client import Client, GaveUp, shop_of
 from scripts.soak.marks import Marks
 from scripts.soak.people import NUM_PEOPLE, photograph, whose_file
 
@@ -19,6 +19,7 @@ ENDS_WITHIN_S = 180.0
 UPLOADS = 0.2  # share of visits that bring a new photograph
 CANCELS = 0.05  # share of visits that change their mind
 PRODUCT = "gid://shopify/Product/1"
+TRY_ON = "/public/fitting-room"
 FINAL = ("COMPLETED", "FAILED")
 
 
@@ -47,9 +48,9 @@ class People:
         """Everybody uploads a photograph."""
         self._photos = list(await asyncio.gather(*(self.upload(person) for person in range(NUM_PEOPLE))))
 
-    async def visits(self, num_visits: int, at_once: int, told: Callable[[Visit], object]) -> list[Visit]:
-        """So many, by `at_once` shoppers who come again as soon as they are done."""
-        left, done = iter(range(num_visits)), list[Visit]()
+    async def visits(self, turns: Iterable[object], at_once: int, told: Callable[[Visit], object]) -> list[Visit]:
+        """One a turn, by `at_once` shoppers who come again as soon as they are done."""
+        left, done = iter(turns), list[Visit]()
 
         async def come_again_and_again() -> None:
             for _ in left:
@@ -101,13 +102,23 @@ class People:
 
     async def submit(self, person: int) -> str:
         """The id of the generation, however often it has to be asked for."""
-        body = {"userImageId": self._photos[person], "productId": PRODUCT}
-        key = {"Idempotency-Key": f"{self._marks.planted['idempotency key']}-{secrets.token_hex(8)}"}
-        answer = await self._client.ask("POST", "/public/fitting-room", person, headers=key, json=body)
+        key, body = self._key(), self._body(person)
+        answer = await self._client.ask("POST", TRY_ON, person, headers=key, json=body)
         generation_id = answer.json().get("jobId")
         if not generation_id:
             raise GaveUp(f"a generation is refused with {answer.status_code}")
         return str(generation_id)
+
+    def wanted(self, person: int) -> tuple[str, dict[str, str], dict[str, str]]:
+        """The signed path, the headers and the body of a POST, for whoever sends it alone."""
+        path = f"{TRY_ON}?{self._marks.signed(shop_of(person), person)}"
+        return path, self._marks.headers() | self._key(), self._body(person)
+
+    def _key(self) -> dict[str, str]:
+        return {"Idempotency-Key": f"{self._marks.planted['idempotency key']}-{secrets.token_hex(8)}"}
+
+    def _body(self, person: int) -> dict[str, str]:
+        return {"userImageId": self._photos[person], "productId": PRODUCT}
 
     async def upload(self, person: int) -> str:
         """The photograph's id; from the start again when the upload was lost on the way."""

@@ -21,8 +21,8 @@ from scripts.soak.traps import Death
 from scripts.soak.windows import RANDOM, WINDOWS, blows
 
 ROOT = Path(__file__).parents[3]
-DONE = Entry("gen_a", "finished", "", "results/s/gen_a.png", ("limit",), "quota", 1)
-REFUNDED = Entry("gen_b", "failed", "INTERNAL", "", ("limit",), "quota", 1)
+DONE = Entry("gen_a", "finished", "", "results/s/gen_a.png", ("limit",), "quota", 3, 1)
+REFUNDED = Entry("gen_b", "failed", "INTERNAL", "", ("limit",), "quota", 3, 1)
 
 
 def soak(*words: str) -> tuple[int, dict, str]:
@@ -41,6 +41,16 @@ def test_ten_kills_lose_nothing_double_nothing_and_miscount_nothing() -> None:
     assert told["kills"] >= 10
     assert [told[name] for name in ("lost", "doubled", "counter_drift", "untold", "broken", "leaks")] == [0] * 6
     assert told["recovery_p95_s"] is None or told["recovery_p95_s"] > 0
+
+
+def test_a_rolling_restart_is_seen_by_nobody_and_a_flood_is_refused_with_a_time_to_come_back() -> None:
+    code, told, said = soak("--jobs", "100", "--seed", "1", "--stage", "rolling restart", "--stage", "overload")
+    assert code == 0, said
+    for stage in ("rolling restart", "overload"):
+        assert [told[stage][name] for name in ("lost", "doubled", "counter_drift", "leaks")] == [0] * 4
+    assert told["rolling restart"]["restarts"] == 4
+    assert told["rolling restart"]["broken"] == told["rolling restart"]["interrupted"] == 0
+    assert told["overload"]["refused"] > 0
 
 
 def test_a_stage_that_there_is_not_is_named_with_those_that_there_are() -> None:
