@@ -9,6 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from redis.exceptions import RedisError
+
 from inference import tracing
 from inference.batching import DeviceLostError, Generator
 from inference.deadlines import Deadlines
@@ -17,11 +19,11 @@ from inference.jobs import ErrorCode, GenerationError
 from inference.leases import Claim, Verdict
 from inference.logs import about
 from inference.outlet import CANCELLED, SENTENCE, Job, Outlet
-from inference.patience import AWAY, patiently
 from inference.reading import Blobs, read_inputs
 
 if TYPE_CHECKING:
     from inference.line import Line
+    from inference.patience import Patience
     from inference.pulse import Pulse
 
 LOOK_EVERY_S = 0.02  # for jobs and cancellations, while the device is busy
@@ -44,12 +46,14 @@ class Intake:
         outlet: Outlet,
         deadlines: Deadlines,
         forecast: Forecast,
+        patiently: Patience,
         *,
         num_threads: int,
         on_device_lost: Callable[[DeviceLostError], None],
     ) -> None:
         self._line, self._generator, self._blobs, self._pulse, self._outlet = line, generator, blobs, pulse, outlet
         self._deadlines, self._forecast, self._on_device_lost = deadlines, forecast, on_device_lost
+        self._patiently = patiently
         self._threads = ThreadPoolExecutor(num_threads, "prepare")
         self._changed = threading.Condition()
         self._ready: list[Job] = []
@@ -191,7 +195,7 @@ class Intake:
 
     def _hand_back(self, claim: Claim) -> None:
         try:
-            patiently(lambda: self._line.hand_back(claim))
-        except AWAY:
+            self._patiently(lambda: self._line.hand_back(claim))
+        except RedisError:
             logger.warning("generation %s could not be handed back: its lease runs out", claim.generation_id)
         self._pulse.release(claim)

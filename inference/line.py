@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import RedisError
 from rq import Queue
 
 from inference.batching import BatchPolicy, wait_for_company_s
 from inference.leases import Claim, Leases
-from inference.patience import AWAY
+from inference.patience import is_away
 from inference.scripts import BELL
 
 LOOK_EVERY_S = 1.0  # for jobs that rang for nobody
@@ -36,8 +37,8 @@ class Line:
                 self._leases.reclaim(self._worker, price=0, but=self._held())
             self._is_unanswered = True
             claims = self._leases.claim(self._worker, self._names, max_jobs, ahead=ahead)
-        except AWAY:
-            time.sleep(AWAY_S)
+        except RedisError as error:
+            _pause_if_away(error)
             return []
         self._is_unanswered = False
         return claims
@@ -50,9 +51,15 @@ class Line:
             if rung is not None:
                 queue = self._queues[rung[0].decode()]
                 time.sleep(wait_for_company_s(policy, self._redis.llen(queue.key)))
-        except AWAY:
-            time.sleep(AWAY_S)
+        except RedisError as error:
+            _pause_if_away(error)
 
     def hand_back(self, claim: Claim) -> None:
         """To the front of its queue, at no cost."""
         self._leases.hand_back(claim)
+
+
+def _pause_if_away(error: RedisError) -> None:
+    if not is_away(error):
+        raise error
+    time.sleep(AWAY_S)

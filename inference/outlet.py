@@ -19,10 +19,10 @@ from inference.deadlines import Deadlines
 from inference.jobs import ErrorCode, GenerationError, GenerationRequest
 from inference.leases import Claim, Ending, Leases, Verdict
 from inference.logs import about
-from inference.patience import patiently
 from inference.scrubbing import scrubbed
 
 if TYPE_CHECKING:
+    from inference.patience import Patience
     from inference.pulse import Pulse
     from inference.reading import Blobs
 
@@ -56,13 +56,14 @@ class Outlet:
         leases: Leases,
         pulse: Pulse,
         deadlines: Deadlines,
+        patiently: Patience,
         *,
         num_threads: int,
         on_device_lost: Callable[[DeviceLostError], None],
     ) -> None:
         self._worker, self._generator, self._blobs = worker, generator, blobs
         self._leases, self._pulse, self._deadlines = leases, pulse, deadlines
-        self._on_device_lost = on_device_lost
+        self._patiently, self._on_device_lost = patiently, on_device_lost
         self._threads = ThreadPoolExecutor(num_threads, "outlet")
         self._behind: list[Future[None]] = []
 
@@ -134,9 +135,9 @@ class Outlet:
 
     def _tell(self, claim: Claim, ending: Ending) -> None:
         try:
-            status = patiently(lambda: self._leases.finish(self._worker, claim, ending))
+            status = self._patiently(lambda: self._leases.finish(self._worker, claim, ending))
             took_s = time.time() - claim.started_at
-            if status is not JobStatus.FINISHED and not patiently(lambda: self._leases.wants_picture(claim)):
+            if status is not JobStatus.FINISHED and not self._patiently(lambda: self._leases.wants_picture(claim)):
                 self._leave_nothing(claim, was_erased=status is None)
             if status is not None:
                 said = "its picture is stored" if status is JobStatus.FINISHED else ending.error_code or "CANCELLED"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.asyncio import Redis as AsyncRedis
 
-RETRIES = 3  # how often a job outlives the worker that ran it
+RETRIES = 2  # how often a job outlives the worker that ran it: the third that it kills is the last
 JOB_TIMEOUT_S = 600
 LOOK_AGAIN_S = 2.0  # a change of place in the queue is not announced
 

@@ -13,9 +13,9 @@ from inference.forecast import Forecast
 from inference.leases import Claim, Leases, Verdict
 from inference.logs import about
 from inference.outlet import CANCELLED, Job, Outlet
-from inference.patience import patiently
 
 if TYPE_CHECKING:
+    from inference.patience import Patience
     from inference.pulse import Pulse
 
 logger = logging.getLogger(__name__)
@@ -32,10 +32,12 @@ class Runner:
         outlet: Outlet,
         deadlines: Deadlines,
         forecast: Forecast,
+        patiently: Patience,
         stopping: Callable[[], bool],
     ) -> None:
         self._generator, self._leases, self._pulse, self._outlet = generator, leases, pulse, outlet
         self._deadlines, self._forecast, self._stopping = deadlines, forecast, stopping
+        self._patiently = patiently
         self._ended: set[Claim] = set()  # of this batch
 
     def run(self, batch: Sequence[Job]) -> None:
@@ -66,7 +68,7 @@ class Runner:
                 self._outlet.fail(job.claim, error)
 
     def _hand_back(self, claim: Claim) -> None:
-        patiently(lambda: self._leases.hand_back(claim))
+        self._patiently(lambda: self._leases.hand_back(claim))
         self._pulse.release(claim)
 
     def _attempt(self, batch: Sequence[Job]) -> Exception | None:

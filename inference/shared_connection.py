@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import socket
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
     Part = str | bytes | int | float
 
-PATIENCE_S = 20.0
+PATIENCE_S = 10.0  # of whoever asks; a server that works but is slow is rarely silent so long
+UNACKNOWLEDGED_MS = 3000  # then the machine at the other end is gone, or the way to it
 NOTHING_YET = object()
 FEW = 2  # commands that go out without waiting for more: Redis works on them while the next ones are made
 
@@ -103,6 +105,7 @@ class _Line(asyncio.Protocol):
         self._connection = connection  # kept, as it closes its transport when it is forgotten
         self._transport: asyncio.Transport = connection._writer.transport
         self._transport.set_protocol(self)
+        _notice_silence(self._transport.get_extra_info("socket"))
         self._loop = asyncio.get_running_loop()
         self._reader = hiredis.Reader(replyError=_error, notEnoughData=NOTHING_YET)
         self._outgoing: list[bytes] = []
@@ -174,6 +177,12 @@ class _Line(asyncio.Protocol):
         while self._waiting:
             if not (asked := self._waiting.popleft()).done():
                 asked.set_exception(type(self._failure)(str(self._failure)))
+
+
+def _notice_silence(connected: socket.socket) -> None:
+    """A connection whose other end vanished without a word breaks by itself, and does not cost `PATIENCE_S`."""
+    if connected.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
 
 
 def _error(text: str) -> ResponseError:

@@ -17,6 +17,7 @@ from inference.runner import Runner
 if TYPE_CHECKING:
     from inference.leases import Leases
     from inference.line import Line
+    from inference.patience import Patience
     from inference.pulse import Pulse
     from inference.reading import Blobs
 
@@ -40,6 +41,7 @@ class Stages:
         line: Line,
         leases: Leases,
         pulse: Pulse,
+        patiently: Patience,
         *,
         on_device_lost: Callable[[DeviceLostError], None],
         is_stopping: Callable[[], bool],
@@ -54,6 +56,7 @@ class Stages:
             leases,
             pulse,
             deadlines,
+            patiently,
             num_threads=num_threads,
             on_device_lost=on_device_lost,
         )
@@ -65,7 +68,10 @@ class Stages:
             outlet,
             deadlines,
             forecast,
+            patiently,
             num_threads=num_threads,
             on_device_lost=on_device_lost,
         )
-        return cls(intake, Runner(generator, leases, pulse, outlet, deadlines, forecast, is_stopping), outlet)
+        return cls(
+            intake, Runner(generator, leases, pulse, outlet, deadlines, forecast, patiently, is_stopping), outlet
+        )

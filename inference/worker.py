@@ -14,6 +14,7 @@ from typing import Any
 
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue, SimpleWorker
 from rq.command import parse_payload
@@ -27,7 +28,7 @@ from inference.batching import DeviceLostError, Generator
 from inference.leases import Leases
 from inference.line import Line
 from inference.outlet import Job
-from inference.patience import AWAY, patiently
+from inference.patience import Patience, patiently
 from inference.process_figures import process_figures
 from inference.pulse import Pulse
 from inference.reading import Blobs
@@ -35,7 +36,8 @@ from inference.stages import Stages
 
 LEASE_S = 15.0
 REGISTERED_S = 16  # RQ adds a minute; its socket timeout follows from it
-GOODBYE_S = 5.0  # patience with Redis of a worker that goes
+LEAVES_WITHIN_S = 30.0  # patience with Redis of a worker that is to go: its supervisor waits a minute
+GOODBYE_S = 5.0  # the same, for each of its last words
 LOOK_EVERY_S = 0.2  # whether to stop
 
 logger = logging.getLogger(__name__)
@@ -83,6 +85,7 @@ class BatchWorker(SimpleWorker):
         super().__init__(queues, name=name, connection=connect(redis_url), worker_ttl=REGISTERED_S)
         self.lost_device: DeviceLostError | None = None
         generator.stats.watch(process_figures())
+        self._patiently = Patience()
         self._leases = Leases(connect(redis_url, lease_s / 3), lease_s)
         self._pulse = Pulse(
             self._leases,
@@ -100,6 +103,7 @@ class BatchWorker(SimpleWorker):
             Line(self._leases, self.connection, self.name, self.queues, self._pulse.held),
             self._leases,
             self._pulse,
+            self._patiently,
             on_device_lost=self._lose_device,
             is_stopping=lambda: self._stop_requested,
         )
@@ -112,7 +116,7 @@ class BatchWorker(SimpleWorker):
             super()._set_ip_address(connection)
 
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
-        patiently(lambda: super(BatchWorker, self).bootstrap(*args, **kwargs))
+        self._patiently(lambda: super(BatchWorker, self).bootstrap(*args, **kwargs))
         self._pulse.start()
         self._stages.intake.start()
 
@@ -122,11 +126,11 @@ class BatchWorker(SimpleWorker):
     def check_for_suspension(self, burst: bool) -> None:
         intake = self._stages.intake
         if not (intake.has_batch or intake.is_claiming):  # what is claimed is made
-            patiently(lambda: super(BatchWorker, self).check_for_suspension(burst))
+            self._patiently(lambda: super(BatchWorker, self).check_for_suspension(burst))
 
     def run_maintenance_tasks(self) -> None:
         """RQ's, without its clean-up of started jobs, which knows nothing of refunds: the pulse sweeps those."""
-        patiently(self._clean_up)
+        self._patiently(self._clean_up)
         self.last_cleaned_at = now()  # type: ignore[assignment]
 
     def _clean_up(self) -> None:
@@ -141,13 +145,13 @@ class BatchWorker(SimpleWorker):
         idle_since = time.monotonic()
         is_idle = not self._stages.intake.has_batch
         if is_idle:
-            patiently(lambda: self.set_state(WorkerStatus.IDLE))
+            self._patiently(lambda: self.set_state(WorkerStatus.IDLE))
         while self.lost_device is None and (self._stages.intake.owes or not self._stop_requested):
             self._batch = self._stages.intake.take(LOOK_EVERY_S)
             if self._batch:
                 first = self._batch[0].claim
                 if is_idle:
-                    patiently(lambda: self.set_state(WorkerStatus.BUSY))
+                    self._state = WorkerStatus.BUSY  # the claim has written it; Redis may be away by now
                 return RqJob(first.generation_id, connection=self.connection), Queue(first.queue, self.connection)
             if timeout is None or (max_idle_time is not None and time.monotonic() - idle_since > max_idle_time):
                 return None
@@ -172,19 +176,20 @@ class BatchWorker(SimpleWorker):
             super().handle_payload(message)  # type: ignore[no-untyped-call]
 
     def teardown(self) -> None:
-        with contextlib.suppress(*AWAY):  # then the leases run out
+        with contextlib.suppress(RedisError):  # then the leases run out
             self._stages.intake.join()
             self._stages.outlet.drain()
         self._stages.outlet.stop()
         self._pulse.stop()
         price = 0 if self.lost_device is None else 1
-        with contextlib.suppress(*AWAY):
+        with contextlib.suppress(RedisError):
             patiently(lambda: self._leases.reclaim(self.name, price=price), GOODBYE_S)
             patiently(lambda: self._leases.bury(self.name, self.queue_names()), GOODBYE_S)
         self.unsubscribe()  # type: ignore[no-untyped-call]
 
     def _shutdown(self) -> None:
         self._stop_requested = True  # seen at once when idle, else after the batch
+        self._patiently.end_within(LEAVES_WITHIN_S)
         self._stages.intake.stop()
 
     def _lose_device(self, error: DeviceLostError) -> None:

@@ -51,7 +51,7 @@ for _, run in ipairs(found) do
   elseif job[1] == 'started' then
     redis.call('HSET', key, 'status', 'queued', 'retries_left', retries_left, 'worker_name', '', 'started_at', '',
       'progress', '0', 'updated_at', text(now))
-    if price > 0 and retries_left < 2 then redis.call('HSET', key, 'runs_alone', '1') end -- while there are some left
+    if price > 0 and retries_left < 1 then redis.call('HSET', key, 'runs_alone', '1') end -- while there are some left
     rejoin_at_front(run.queue, run.id)
     waiting[#waiting + 1] = run.id
     changed(run.id)

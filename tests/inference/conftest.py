@@ -23,7 +23,7 @@ from inference.children import spawn
 from inference.jobs import Admission, Generation, GenerationRequest, SlidingLimit, Status, new_generation_id
 from inference.queue import GenerationQueue
 
-MISHAPS = {1: "raises", 2: "unusable", 3: "device lost", 4: "hangs"}  # as fake_worker.py knows them
+MISHAPS = {1: "raises", 2: "unusable", 3: "device lost", 4: "hangs", 5: "kills"}  # as fake_worker.py knows them
 WEEK_S = 7 * 24 * 3600
 SHOP = "shop.example"
 
@@ -93,6 +93,8 @@ class Workshop:
         self.blobs.put("photos/person.png", pictures.encode(np.full((6, 5, 3), 9, np.uint8)))
         self.blobs.put("photos/mask.png", pictures.encode(np.full((6, 5, 3), 250, np.uint8)))
         self.blobs.put("photos/broken.png", b"not a picture")
+        noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+        self.blobs.put("photos/large.png", pictures.encode(noise))  # 270 kB
         self._seeds = itertools.count(1)
         self._names = itertools.count()
 
@@ -193,3 +195,25 @@ def workshop(empty_redis_url: str, tmp_path: Path, client: redis.Redis, queue: G
     workshop = Workshop(empty_redis_url, tmp_path, client, queue)
     yield workshop
     workshop.close()
+
+
+@pytest.fixture
+def supervise(workshop: Workshop, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Start a supervisor process over `num_workers` fake workers; all are gone after the test."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(
+        num_workers: int = 2, queues: str = "paperdoll", folder: str = "data", **options: object
+    ) -> subprocess.Popen[bytes]:
+        program = [sys.executable, str(Path(__file__).parent / "supervise.py")]
+        argv = workshop.argv(queues=queues, **options)
+        with (tmp_path / "supervisor.log").open("ab") as log:
+            where = [workshop.url, str(tmp_path / folder), str(num_workers), queues, "--"]
+            processes.append(spawn([*program, *where, *argv], log, when_orphaned=signal.SIGKILL))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.wait(20)

@@ -8,33 +8,37 @@ from __future__ import annotations
 import argparse
 import ctypes
 import os
+import resource
+import signal
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from inference import logs, tracing
+from inference import logs, tracing, worker
 from inference.batching import BatchPolicy, DeviceLostError, Picture
 from inference.blobs import BlobStore
 from inference.jobs import BatchKey, ErrorCode, GenerationError
 from inference.leases import Claim, Leases
 from inference.stats import Stats
-from inference.worker import run_worker
 from models.base import TryOnInputs
 from models.exactness import Exactness, Optimisation
 
-MISHAPS = {1: "raises", 2: "unusable", 3: "device lost", 4: "hangs"}
+MISHAPS = {1: "raises", 2: "unusable", 3: "device lost", 4: "hangs", 5: "kills"}
 
 
 class FakeGenerator:
-    def __init__(self, log: Path, num_steps: int, step_s: float, policy: BatchPolicy, beside_s: float) -> None:
+    def __init__(
+        self, log: Path, num_steps: int, step_s: float, policy: BatchPolicy, beside_s: float, clock_jumps_by: float = 0
+    ) -> None:
         self.policy = policy
         self.stats = Stats()
         self._log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._num_steps = num_steps
         self._step_s = step_s
         self._beside_s = beside_s  # of preparing and of finishing one
+        self._clock_jumps_by = clock_jumps_by  # in seconds, in mid-batch
 
     def prepare(self, inputs: TryOnInputs, key: BatchKey) -> TryOnInputs:
         if mishap_of(inputs) == "unusable":
@@ -55,6 +59,7 @@ class FakeGenerator:
         for step in range(self._num_steps):
             time.sleep(self._step_s)
             self._mishap(mishaps)
+            self._jump()
             on_progress((step + 1) / self._num_steps)
             running = [index for index in running if not stopped(index)]
             if not running:
@@ -78,6 +83,15 @@ class FakeGenerator:
             raise DeviceLostError("illegal memory access")
         if "hangs" in mishaps:
             ctypes.PyDLL(None).sleep(60)  # one long call that lets no other thread run
+        if "kills" in mishaps:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _jump(self) -> None:
+        """The wall clock of this process is set, as on a machine that finds its time server late."""
+        by, self._clock_jumps_by = self._clock_jumps_by, 0.0
+        if by:
+            right = time.time
+            time.time = lambda: right() + by
 
     def _beside(self, what: str, inputs: TryOnInputs) -> None:
         if self._beside_s:
@@ -130,11 +144,18 @@ def main() -> None:
     parser.add_argument("--lost-claims", type=int, default=0)
     parser.add_argument("--beside-s", type=float, default=0.0)
     parser.add_argument("--serial", type=int, default=0)
+    parser.add_argument("--storage", default="")
+    parser.add_argument("--largest-file", type=int, default=0)
+    parser.add_argument("--clock-jumps-by", type=float, default=0.0)
+    parser.add_argument("--leaves-within-s", type=float, default=worker.LEAVES_WITHIN_S)
     options = parser.parse_args()
     logs.configure(None, "worker")
     tracing.configure("worker")
     lose_claims(options.lost_claims)
-    run_worker(
+    worker.LEAVES_WITHIN_S = options.leaves_within_s
+    if options.largest_file:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (options.largest_file,) * 2)  # as on a full disk
+    worker.run_worker(
         options.redis,
         options.name,
         options.queues.split(","),
@@ -144,8 +165,9 @@ def main() -> None:
             options.step_s,
             BatchPolicy(options.max_jobs, window_s=0.05, overlap=not options.serial),
             options.beside_s,
+            options.clock_jumps_by,
         ),
-        BlobStore.open(options.blobs.as_uri()),
+        BlobStore.open(options.storage or options.blobs.as_uri()),
         lease_s=options.lease_s,
     )
 

@@ -16,6 +16,7 @@ from inference.deadlines import Deadlines
 from inference.forecast import Forecast
 from inference.intake import Intake
 from inference.leases import Claim, Verdict
+from inference.patience import Patience
 from inference.stats import Stats
 
 PREPARE_S = 0.1
@@ -62,7 +63,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Any], Intake]
 
     def start(around: Any) -> Intake:
         beside = {"num_threads": 1, "on_device_lost": lambda error: None}
-        made = Intake(around, around, around, around, around, Deadlines(), Forecast(), **beside)
+        made = Intake(around, around, around, around, around, Deadlines(), Forecast(), Patience(), **beside)
         made.start()
         running.append(made)
         return made

@@ -6,15 +6,19 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from redis.exceptions import RedisError, ResponseError
 from rq.job import Job
 from rq.registry import FinishedJobRegistry, StartedJobRegistry
 
 from inference.jobs import Status
+from inference.patience import is_away
 from inference.redis_server import RedisServer
+from inference.supervisor import DRAIN_S
+from inference.worker import GOODBYE_S, LEASE_S, LEAVES_WITHIN_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,6 +80,86 @@ async def test_an_idle_worker_takes_jobs_again_after_an_outage(
     server.append(RedisServer(server_folder))
     await workshop.until_final(await workshop.submit(), within_s=10)
     assert workshop.workers[0].poll() is None
+
+
+def frozen(server: list[RedisServer], client: redis.Redis) -> Callable[[], object]:
+    os.kill(server[-1].process.pid, signal.SIGSTOP)
+    return lambda: os.kill(server[-1].process.pid, signal.SIGCONT)
+
+
+def read_only(server: list[RedisServer], client: redis.Redis) -> Callable[[], object]:
+    client.execute_command("REPLICAOF", "127.0.0.1", "1")  # where there is none
+    return lambda: client.execute_command("REPLICAOF", "NO", "ONE")
+
+
+def too_few_replicas(server: list[RedisServer], client: redis.Redis) -> Callable[[], object]:
+    client.config_set("min-replicas-to-write", 1)
+    return lambda: client.config_set("min-replicas-to-write", 0)
+
+
+def out_of_memory(server: list[RedisServer], client: redis.Redis) -> Callable[[], object]:
+    client.config_set("maxmemory", 1)
+    return lambda: client.config_set("maxmemory", 0)
+
+
+@pytest.mark.parametrize("fail", [frozen, read_only, too_few_replicas, out_of_memory])
+async def test_a_batch_that_ends_while_redis_takes_nothing_is_recorded_once_it_does_again(
+    workshop: Workshop,
+    client: redis.Redis,
+    server: list[RedisServer],
+    fail: Callable[[list[RedisServer], redis.Redis], Callable[[], object]],
+) -> None:
+    jobs = [await workshop.submit() for _ in range(2)]
+    workshop.start(num_steps=10, step_s=0.1, lease_s=20)
+    await workshop.until(jobs[1], Status.PROCESSING)
+    mend = fail(server, client)
+    while not any(run.what == "end" for run in workshop.runs()):
+        await asyncio.sleep(0.02)
+    if fail is not frozen:  # what the API then tells a shopper: test_app.py
+        with pytest.raises(RedisError):
+            await workshop.submit()
+    await asyncio.sleep(1)
+    mend()
+    states = await workshop.until_final(*jobs)
+    assert [state.status for state in states] == [Status.COMPLETED] * 2
+    assert [run.what for run in workshop.runs()] == ["begin", "end"], "nothing ran twice"
+    assert workshop.taken() == (2, 2)
+    await workshop.until_final(await workshop.submit())
+    assert workshop.workers[0].poll() is None, "the same worker goes on"
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (ResponseError("MISCONF Errors writing to the AOF file: No space left on device"), True),
+        (ResponseError("NOREPLICAS Not enough good replicas to write."), True),
+        (ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value"), False),
+        (ValueError("MISCONF"), False),
+    ],
+)
+def test_what_redis_will_take_again_is_told_from_what_is_wrong(error: Exception, passes: bool) -> None:
+    assert is_away(error) is passes
+
+
+async def test_a_worker_that_is_to_go_while_redis_is_away_goes_and_another_makes_what_it_had(
+    workshop: Workshop, server: list[RedisServer], server_folder: Path
+) -> None:
+    job = await workshop.submit()
+    await asyncio.sleep(ON_DISK_S)
+    workshop.start(num_steps=10, step_s=0.1, leaves_within_s=1)
+    await workshop.until(job, Status.PROCESSING)
+    kill(server)
+    workshop.workers[0].send_signal(signal.SIGTERM)
+    await asyncio.to_thread(workshop.workers[0].wait, 40)
+    server.append(RedisServer(server_folder))
+    workshop.start()
+    assert (await workshop.until_final(job))[0].status is Status.COMPLETED
+    assert workshop.taken() == (1, 1)
+
+
+def test_a_worker_is_gone_before_its_supervisor_loses_patience() -> None:
+    last_words_s = 2 * GOODBYE_S + LEASE_S  # the heartbeat's last call, and what it gives back
+    assert LEAVES_WITHIN_S + last_words_s < DRAIN_S
 
 
 async def test_a_worker_whose_claims_redis_refuses_ends_for_another_to_take_its_place(

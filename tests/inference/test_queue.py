@@ -79,7 +79,7 @@ async def test_any_rq_tool_can_read_the_job(
     assert job.get_status() is JobStatus.QUEUED
     assert job.func_name == "fitting_room.generate"
     assert job.args == (request.generation_id,)
-    assert (job.origin, job.retries_left, job.result_ttl, job.failure_ttl) == ("paperdoll", 3, WEEK_S, WEEK_S)
+    assert (job.origin, job.retries_left, job.result_ttl, job.failure_ttl) == ("paperdoll", 2, WEEK_S, WEEK_S)
     assert job.enqueued_at is not None
     assert abs((job.enqueued_at - datetime.datetime.now(datetime.UTC)).total_seconds()) < 5
     assert [rq_queue.name for rq_queue in RqQueue.all(client)] == ["paperdoll"]

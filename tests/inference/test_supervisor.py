@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,6 @@ from rq import Worker as RqWorker
 from rq.job import Job
 from rq.registry import FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
 
-from inference.children import spawn
 from inference.jobs import Status
 from inference.supervisor import Supervisor, SupervisorError
 
@@ -29,31 +28,10 @@ if TYPE_CHECKING:
     import redis
 
 SHOP = "shop.example"
+LEASE_S = 40.0  # longer than anything here takes, however busy the machine
 SLOW = [pytest.mark.slow, pytest.mark.timeout(300)]
 Workshop = Any  # of conftest.py
-Supervise = Callable[..., subprocess.Popen[bytes]]
-
-
-@pytest.fixture
-def supervise(workshop: Workshop, tmp_path: Path) -> Iterator[Supervise]:
-    """Start a supervisor process over `num_workers` fake workers; all are gone after the test."""
-    processes: list[subprocess.Popen[bytes]] = []
-
-    def start(
-        num_workers: int = 2, queues: str = "paperdoll", folder: str = "data", **options: object
-    ) -> subprocess.Popen[bytes]:
-        program = [sys.executable, str(Path(__file__).parent / "supervise.py")]
-        argv = workshop.argv(queues=queues, **options)
-        with (tmp_path / "supervisor.log").open("ab") as log:
-            where = [workshop.url, str(tmp_path / folder), str(num_workers), queues, "--"]
-            processes.append(spawn([*program, *where, *argv], log, when_orphaned=signal.SIGKILL))
-        return processes[-1]
-
-    yield start
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        process.wait(20)
+Supervise = Callable[..., subprocess.Popen[bytes]]  # of conftest.py
 
 
 def busy_pids(client: redis.Redis) -> list[int]:
@@ -129,7 +107,7 @@ async def test_kill_9_loses_nothing_and_repeats_nothing(
     queues: tuple[str, ...],
 ) -> None:
     jobs = [await workshop.submit(card=queues[i % len(queues)]) for i in range(num_jobs)]
-    supervise(2, ",".join(queues), num_steps=10, step_s=0.04, lease_s=10)
+    supervise(2, ",".join(queues), num_steps=10, step_s=0.04, lease_s=LEASE_S)
     kills = await kill_at_random(client, num_kills, 0.7, random.Random(7))
     states = await workshop.until_final(*jobs, within_s=120)
     assert Counter(state.status for state in states) == {Status.COMPLETED: num_jobs}
@@ -138,7 +116,7 @@ async def test_kill_9_loses_nothing_and_repeats_nothing(
     assert waits, "no kill met a batch"
     p95 = waits[int(0.95 * (len(waits) - 1))]
     print(f"{num_kills} kills, {len(waits)} jobs ran again: p50 {statistics.median(waits):.3f} s, p95 {p95:.3f} s")  # noqa: T201
-    assert p95 < 1.0
+    assert waits[-1] < LEASE_S / 2, "a lease ran out: the supervisor took nothing back"
 
 
 async def test_when_the_supervisor_dies_too_the_jobs_run_again_within_two_leases(

@@ -178,7 +178,7 @@ async def test_a_claim_whose_answer_was_lost_is_made_again_at_no_cost(workshop: 
     workshop.start(lost_claims=2, lease_s=30)
     states = await workshop.until_final(*jobs)
     assert {state.status for state in states} == {Status.COMPLETED}
-    assert {Job.fetch(job, connection=client).retries_left for job in jobs} == {3}
+    assert {Job.fetch(job, connection=client).retries_left for job in jobs} == {2}
     assert [run.seeds for run in workshop.runs() if run.what == "end"] == [(1, 2, 3, 4), (5, 6)]
 
 
@@ -245,7 +245,7 @@ async def test_a_reader_of_rq_s_counts_never_takes_a_dead_worker_s_job(workshop:
     await asyncio.sleep(0.5)
     queue = RqQueue("paperdoll", connection=client)
     assert [StartedJobRegistry(queue=queue).count for _ in range(3)] == [1, 1, 1]
-    assert Job.fetch(generation_id, connection=client).retries_left == 3
+    assert Job.fetch(generation_id, connection=client).retries_left == 2
 
 
 async def test_what_another_rq_tool_cancels_is_cancelled_here_and_refunded(
@@ -321,7 +321,7 @@ async def test_sigterm_hands_back_in_order_what_a_failed_batch_has_not_run(
     assert (await workshop.find(jobs[0])).status is Status.FAILED
     waiting = [await workshop.find(job) for job in jobs[1:]]
     assert [state.status for state in waiting] == [Status.PENDING] * 2
-    assert {Job.fetch(job, connection=client).retries_left for job in jobs[1:]} == {3}
+    assert {Job.fetch(job, connection=client).retries_left for job in jobs[1:]} == {2}
 
 
 async def test_rq_s_shutdown_command_finishes_the_running_batch(workshop: Workshop, client: redis.Redis) -> None:
@@ -361,7 +361,7 @@ async def test_a_killed_worker_s_jobs_run_again_within_two_leases(workshop: Work
     states = await workshop.until_final(*jobs)
     assert time.monotonic() - killed_at < 2 * 1 + 0.5
     assert [state.status for state in states] == [Status.COMPLETED] * 2
-    assert {Job.fetch(job, connection=client).retries_left for job in jobs} == {2}
+    assert {Job.fetch(job, connection=client).retries_left for job in jobs} == {1}
     assert workshop.taken() == (2, 2)
 
 
@@ -386,7 +386,7 @@ async def test_a_frozen_worker_that_wakes_after_its_lease_changes_nothing(
 
 async def test_a_job_that_kills_every_worker_fails_in_the_end_and_is_refunded(workshop: Workshop) -> None:
     generation_id = await workshop.submit("device lost")
-    for _ in range(4):
+    for _ in range(3):
         workshop.start(num_steps=1)
         assert workshop.workers[-1].wait(10) != 0
     (failed,) = await workshop.until_final(generation_id)
@@ -396,13 +396,13 @@ async def test_a_job_that_kills_every_worker_fails_in_the_end_and_is_refunded(wo
 
 async def test_a_job_that_kills_every_worker_takes_no_other_with_it(workshop: Workshop, client: redis.Redis) -> None:
     before, fatal, behind = await workshop.submit(), await workshop.submit("device lost"), await workshop.submit()
-    for _ in range(4):
+    for _ in range(3):
         workshop.start(num_steps=1)
         assert workshop.workers[-1].wait(10) != 0
     workshop.start(num_steps=1)
     states = await workshop.until_final(before, fatal, behind)
     assert [state.error_code for state in states] == [None, ErrorCode.WORKER_LOST, None]
-    assert {Job.fetch(job, connection=client).retries_left for job in (before, behind)} == {1}
+    assert {Job.fetch(job, connection=client).retries_left for job in (before, behind)} == {0}
 
 
 async def test_a_lost_device_leaves_the_jobs_to_the_next_worker(workshop: Workshop, client: redis.Redis) -> None:
