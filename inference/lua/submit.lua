@@ -28,6 +28,8 @@ end
 
 if redis.call('EXISTS', job_key(id)) == 1 then return { id, '', 0 } end -- whoever asked missed the answer, and asks again
 
+redis.call('SETRANGE', job_key(id), 0, '') -- changes nothing; but a Redis that is full refuses it, and later would not
+
 -- One of several shops may fill the queue up to so many times the room that it leaves (Choudhury and Hahne, 1998).
 local MOST_OF_ROOM = 4
 local room = cap - redis.call('LLEN', list_key(queue))
