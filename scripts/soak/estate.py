@@ -59,6 +59,7 @@ class Estate:
         self.apis: dict[int, Popen[bytes]] = {}  # by port
         self.boxes: list[Popen[bytes]] = []  # the last one runs
         self.queue = name_of(CARD)
+        self.metrics_token = marks.planted["metrics token"]
         self._argv = box.argv(picture_s, num_workers)
         self.num_workers = num_workers
         self._file = self.folder / "fitting-room.toml"
@@ -160,6 +161,7 @@ class Estate:
             "products": str(tiny.products(self.folder / "products")),
             "card": CARD,
             "weekly_limit": NO_LIMIT,
+            "metrics_token": self.metrics_token,
             "upload_limit": NO_LIMIT,
             "max_queue_length": NO_LIMIT,
             "shops": [{"domain": domain, **shop} for domain in SHOPS],

@@ -33,8 +33,8 @@ async def _metrics(estate: Estate) -> list[Path]:
     files = []
     async with httpx.AsyncClient(trust_env=False) as http:
         for port, url in zip(estate.ports, estate.urls, strict=True):
-            answer = await http.get(f"{url}/metrics")
-            if answer.is_success:
-                files.append(estate.logs / f"metrics-{port}.txt")
-                files[-1].write_bytes(answer.content)
+            bearer = {"Authorization": f"Bearer {estate.metrics_token}"}
+            answer = (await http.get(f"{url}/metrics", headers=bearer)).raise_for_status()
+            files.append(estate.logs / f"metrics-{port}.txt")
+            files[-1].write_bytes(answer.content)
     return files

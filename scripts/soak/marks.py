@@ -19,8 +19,8 @@ WORD = re.compile(rb"[A-Za-z0-9_.-]{24,}")  # what may be a signature, a token o
 
 def _made() -> Markers:
     markers = Markers()
-    for what in ("app secret", "webhook secret", "name", "cookie", "idempotency key"):
-        markers.plant(what, f"planted{secrets.token_hex(8)}")
+    for what in ("app secret", "webhook secret", "name", "cookie", "idempotency key", "metrics token"):
+        markers.plant(what, f"planted{secrets.token_hex(16)}")
     return markers
 
 
