@@ -34,6 +34,7 @@ def soak(*words: str) -> tuple[int, dict, str]:
     return done.returncode, json.loads(done.stdout.splitlines()[-1]), done.stdout
 
 
+@pytest.mark.timeout(400)  # half a minute where nothing else runs
 def test_ten_kills_lose_nothing_double_nothing_and_miscount_nothing() -> None:
     code, told, said = soak("--jobs", "100", "--kills", "10", "--seed", "1", "--stage", "kills")
     assert code == 0, said
@@ -43,6 +44,7 @@ def test_ten_kills_lose_nothing_double_nothing_and_miscount_nothing() -> None:
     assert told["recovery_p95_s"] is None or told["recovery_p95_s"] > 0
 
 
+@pytest.mark.timeout(400)  # a minute where nothing else runs
 def test_a_rolling_restart_is_seen_by_nobody_and_a_flood_is_refused_with_a_time_to_come_back() -> None:
     code, told, said = soak("--jobs", "100", "--seed", "1", "--stage", "rolling restart", "--stage", "overload")
     assert code == 0, said
