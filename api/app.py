@@ -41,13 +41,15 @@ def create_app(settings: Settings) -> FastAPI:
         ProductsError: something in the products folder cannot be used.
     """
     blobs = BlobStore.open(settings.storage_url)
-    fetcher = Fetcher(frozenset(settings.image_hosts))
-    products = Products.open(settings.products, blobs, settings.categories, fetcher)
+    fetcher = Fetcher(settings.picture_hosts)
+    folder = None
+    if settings.product_source == "folder":
+        folder = Products.open(settings.products, blobs, settings.categories, fetcher)
     metrics = HttpMetrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_services(settings, blobs, products, metrics) as services:
+        async with open_services(settings, blobs, folder, fetcher, metrics) as services:
             app.state.services = services
             yield
 

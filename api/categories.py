@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from inference.jobs import Category
 
 WORDS: dict[Category, str] = {
-    "upper": "blazer blouse bodysuit camisole cardigan coat hoodie jacket jersey jumper kimono parka polo pullover "
+    "upper": "blazer blouse bodysuit camisole cardigan coat hoodie jacket jersey jumper kimono outerwear parka polo pullover "
     "shirt sweater sweatshirt tank tee top tshirt tunic turtleneck vest waistcoat",
-    "lower": "chino culotte jean jogger legging pant shorts skirt skort slacks sweatpant tights trouser",
+    "lower": "bottom chino culotte jean jogger legging pant shorts skirt skort slacks sweatpant tights trouser",
     "overall": "bodycon coverall dress dungaree gown jumpsuit onesie overalls pinafore playsuit romper sundress",
 }
 CATEGORY_OF: dict[str, Category] = {word: category for category, words in WORDS.items() for word in words.split()}

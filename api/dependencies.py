@@ -67,7 +67,10 @@ async def links(request: Request) -> Links:
 
 
 async def products(request: Request) -> Products:
-    return services_of(request).products
+    """Of the folder, which `open` mode always has."""
+    folder = services_of(request).folder
+    assert folder is not None
+    return folder
 
 
 async def queue(request: Request) -> GenerationQueue:

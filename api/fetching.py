@@ -24,7 +24,33 @@ LARGEST = 20 << 20  # bytes
 PATIENCE_S = 15.0  # for everything together: names, redirects, and a server that drips
 MOST_REDIRECTS = 3
 REDIRECTS = (301, 302, 303, 307, 308)
+NOT_MODIFIED = 304
+LONGEST_VALIDATOR = 256  # characters
 HEADERS = [("Accept", "image/*"), ("Accept-Encoding", "identity"), ("User-Agent", "fitting-room")]
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """By which a server tells whether a picture is still the same: its ETag and Last-Modified; empty for none."""
+
+    etag: str = ""
+    modified: str = ""
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        named = (("If-None-Match", self.etag), ("If-Modified-Since", self.modified))
+        return [(name, value) for name, value in named if value]
+
+
+NO_VALIDATORS = Validators()
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """`data` is None when the picture is still the one that the asked-for validators are of."""
+
+    data: bytes | None
+    validators: Validators
 
 
 class FetchError(Exception):
@@ -65,14 +91,18 @@ class Fetcher:
         return parts
 
     async def picture(self, url: str) -> bytes:
-        """The bytes of the JPEG, PNG, WebP or HEIC at `url`, which may lead to another allowed host.
+        """The bytes of the JPEG, PNG, WebP or HEIC at `url`, as `fetch` gets them."""
+        return (await self.fetch(url)).data or b""
+
+    async def fetch(self, url: str, known: Validators | None = None) -> Fetched:
+        """The JPEG, PNG, WebP or HEIC at `url`, which may lead to another allowed host, unless it is the `known` one.
 
         Raises:
             FetchError: it cannot be had, is too large, too slow or no picture.
         """
         try:
             async with asyncio.timeout(self.patience_s):
-                data = await self._following(self.check(url))
+                found = await self._following(self.check(url), known or NO_VALIDATORS)
         except TimeoutError:
             raise FetchError(f"The picture's server did not send it within {self.patience_s:g} s.") from None
         except Refused as error:
@@ -80,19 +110,22 @@ class Fetcher:
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError, UnicodeError):
             raise FetchError("The picture's server does not answer as it should.") from None
         try:
-            recognise(data)
+            if found.data is not None:
+                recognise(found.data)
         except BadPhoto:
             raise FetchError("What the picture's server sent is not a JPEG, PNG, WebP or HEIC picture.") from None
-        return data
+        return found
 
-    async def _following(self, url: httpx.URL) -> bytes:
+    async def _following(self, url: httpx.URL, known: Validators) -> Fetched:
         backend = CheckedAddresses(self.resolver, self.is_allowed)
         async with httpcore.AsyncConnectionPool(network_backend=backend, ssl_context=self._trust) as pool:
             for _ in range(1 + MOST_REDIRECTS):
-                async with pool.stream("GET", _wire(url), headers=HEADERS) as reply:
+                async with pool.stream("GET", _wire(url), headers=[*HEADERS, *known.headers]) as reply:
                     headers = httpx.Headers(reply.headers)
+                    if reply.status == NOT_MODIFIED and known.headers:
+                        return Fetched(None, known)
                     if reply.status not in REDIRECTS:
-                        return await _body(reply, headers)
+                        return Fetched(await _body(reply, headers), _validators(headers))
                     url = self._next(url, headers)
         raise FetchError(f"The picture's server redirects more than {MOST_REDIRECTS} times.")
 
@@ -110,6 +143,13 @@ class Fetcher:
 def _wire(url: httpx.URL) -> httpcore.URL:
     """The same parts: what was checked is what is asked, with no second reading of the text."""
     return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+
+
+def _validators(headers: Mapping[str, str]) -> Validators:
+    """Of no use when they are too long to keep, or could not be sent back."""
+    told = [headers.get(name, "") for name in ("etag", "last-modified")]
+    usable = [len(one) <= LONGEST_VALIDATOR and one.isascii() and one.isprintable() for one in told]
+    return Validators(*(one if is_usable else "" for one, is_usable in zip(told, usable, strict=True)))
 
 
 async def _body(reply: httpcore.Response, headers: Mapping[str, str]) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -13,7 +12,9 @@ from api.contract import ProductGid, VariantGid
 from api.decoding import decode_all
 from api.errors import BadPhoto
 from api.fetching import Fetcher, FetchError
+from api.garments import Garment
 from api.photos import garment_picture
+from api.product_lists import CSV, JSON, read_csv
 from api.remote_pictures import RemotePictures, garment_key, is_remote
 from inference.jobs import Category
 
@@ -60,15 +61,6 @@ class ProductList(Entry):
     products: tuple[Product, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Garment:
-    """What a generation needs of a product. `garment_key`: of its verified PNG in the store."""
-
-    garment_key: str
-    category: Category
-    is_worn: bool
-
-
 class Products:
     """The products of a folder, and where the store keeps their pictures."""
 
@@ -95,7 +87,7 @@ class Products:
         mapping: Mapping[str, Category] | None = None,
         fetcher: Fetcher | None = None,
     ) -> Products:
-        """Read `folder/products.json`, check every picture in it, and put those that are new into the store.
+        """Read `products.json`, else `products.csv`, check every picture, and put those that are new into the store.
 
         `mapping`: the category of products by their type or tags, where they do not say it themselves. `fetcher`: of
         pictures at URLs, each fetched when it is first wanted; without one there may be none.
@@ -103,7 +95,7 @@ class Products:
         Raises:
             ProductsError: something in the folder cannot be used.
         """
-        products = _read(folder / "products.json")
+        products = _read(next((folder / name for name in (JSON, CSV) if (folder / name).exists()), folder / JSON))
         remote = RemotePictures(fetcher or Fetcher(frozenset()), blobs)
         problems = _repeated(products)
         for product in products:
@@ -124,12 +116,8 @@ class Products:
             raise ProductsError("\n".join(problems))
         return cls(folder, products, keys, remote, mapping or {})
 
-    async def find(self, product_id: str, variant_id: str | None) -> Garment | None:
-        """The garment of a product, or of one of its own variants; None when there is no such product or variant.
-
-        Raises:
-            FetchError: its picture is at a URL and cannot be had just now.
-        """
+    async def find(self, product_id: str, variant_id: str | None, shop: str = "") -> Garment | None:
+        """As `ProductSource` says; every shop has these products."""
         product = self._by_id.get(product_id)
         if product is None:
             return None
@@ -160,12 +148,18 @@ def category_in(product: Product, mapping: Mapping[str, Category]) -> Category |
 
 def _read(path: Path) -> tuple[Product, ...]:
     try:
+        if path.name == CSV:
+            return ProductList.model_validate(read_csv(path)).products
         return ProductList.model_validate_json(path.read_bytes()).products
     except OSError as error:
-        raise ProductsError(f"{path} cannot be read. Set `products` to a folder that has a products.json.") from error
+        raise ProductsError(
+            f"{path} cannot be read. Set `products` to a folder that has a products.json or a products.csv."
+        ) from error
     except ValidationError as error:
         lines = [f"{path}: {'.'.join(map(str, line['loc']))}: {line['msg']}" for line in error.errors()]
         raise ProductsError("\n".join(lines)) from None
+    except ValueError as error:
+        raise ProductsError(f"{path}: {error}") from None
 
 
 def _repeated(products: tuple[Product, ...]) -> list[str]:

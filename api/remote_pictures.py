@@ -1,4 +1,4 @@
-"""Product pictures at URLs: fetched when first wanted, verified, and kept in the store."""
+"""Product pictures at URLs: fetched when first wanted, verified, kept in the store, and once a day asked for anew."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
@@ -15,12 +15,13 @@ from cachetools import LRUCache
 
 from api.decoding import Decoders
 from api.errors import BadPhoto
-from api.fetching import FetchError
+from api.fetching import NO_VALIDATORS, FetchError, Validators
 from api.photos import garment_picture
 from inference.blobs import GARMENTS
 
 if TYPE_CHECKING:
     from api.fetching import Fetcher
+    from api.sources.remembered import Remembered
     from inference.blobs import BlobStore
 
 log = logging.getLogger(__name__)
@@ -49,12 +50,15 @@ class _Known:
     until: float
     key: str = ""
     problem: str = ""
+    validators: Validators = NO_VALIDATORS
 
 
 class RemotePictures:
-    """The keys of pictures by their URLs, asked of their servers once a day by each process."""
+    """The keys of pictures by their URLs, asked of their servers once a day: by each process, or by one of all that
+    have the same `remembered`."""
 
-    def __init__(self, fetcher: Fetcher, blobs: BlobStore) -> None:
+    def __init__(self, fetcher: Fetcher, blobs: BlobStore, remembered: Remembered | None = None) -> None:
+        self._remembered = remembered
         self._fetcher = fetcher
         self._blobs = blobs
         self._decoders = Decoders()
@@ -92,18 +96,37 @@ class RemotePictures:
             return self._known[url]
 
     async def _asked(self, url: str, old: _Known | None) -> _Known:
+        if old is None and self._remembered is not None:
+            old = await self._recalled(url, self._remembered)
+            if old and old.until > time.monotonic():
+                return old
         try:
             async with self._fetches:
-                key = await self._fetch(url)
+                known = await self._fetch(url, old)
         except (BadPhoto, FetchError) as error:
             log.warning("A product's picture at %s cannot be had: %s", urlsplit(url).hostname, error)
-            return _Known(time.monotonic() + RETRY_S, old.key if old else "", str(error))
-        return _Known(time.monotonic() + FRESH_S, key)
+            if old and old.key:
+                return replace(old, until=time.monotonic() + RETRY_S, problem=str(error))
+            return _Known(time.monotonic() + RETRY_S, problem=str(error))
+        if self._remembered is not None:
+            await self._remembered.keep(url, known.key, known.validators)
+        return known
 
-    async def _fetch(self, url: str) -> str:
-        data = await self._fetcher.picture(url)
+    async def _recalled(self, url: str, remembered: Remembered) -> _Known | None:
+        """What another process or an earlier start found, if the store still has it."""
+        memory = await remembered.recall(url)
+        if memory is None or not await self._blobs.exists_async(memory.key):
+            return None
+        return _Known(time.monotonic() + FRESH_S - memory.age_s, memory.key, validators=memory.validators)
+
+    async def _fetch(self, url: str, old: _Known | None) -> _Known:
+        fetched = await self._fetcher.fetch(url, old.validators if old and old.key else None)
+        until = time.monotonic() + FRESH_S
+        if (data := fetched.data) is None:
+            assert old is not None, "only what is known can be unchanged"
+            return replace(old, until=until, problem="")
         key = garment_key(data)
         if not await self._blobs.exists_async(key):
             picture = await self._decoders.decode(garment_picture, lambda: data)
             await self._blobs.put_async(key, picture.data)
-        return key
+        return _Known(until, key, validators=fetched.validators)

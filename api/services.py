@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,11 @@ from redis.asyncio import BlockingConnectionPool, Redis
 
 from api.decoding import Decoders
 from api.links import Links
+from api.remote_pictures import RemotePictures
 from api.secret import signing_key
 from api.shopper import Doorkeeper
+from api.sources.remembered import Remembered
+from api.sources.shopify import ShopifyProducts
 from api.streams import MOST_STREAMS, Places
 from inference.holdings import Holdings
 from inference.queue import GenerationQueue
@@ -20,6 +23,8 @@ from inference.queue import GenerationQueue
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from api.fetching import Fetcher
+    from api.garments import ProductSource
     from api.http_metrics import HttpMetrics
     from api.products import Products
     from api.settings import Settings
@@ -38,7 +43,8 @@ class Services:
     blobs: BlobStore
     links: Links
     holdings: Holdings
-    products: Products
+    products: ProductSource
+    folder: Products | None  # whose products these are, if a folder's
     metrics: HttpMetrics
     streams: Places = field(default_factory=Places)
     decoders: Decoders = field(default_factory=Decoders)
@@ -48,9 +54,12 @@ class Services:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, blobs: BlobStore, products: Products, metrics: HttpMetrics
+    settings: Settings, blobs: BlobStore, folder: Products | None, fetcher: Fetcher, metrics: HttpMetrics
 ) -> AsyncIterator[Services]:
-    """Everything the routes share; its Redis connections end with the context."""
+    """Everything the routes share; its Redis connections end with the context.
+
+    `folder`: the products that are tried on; without one, Shopify tells them, and `fetcher` gets their pictures.
+    """
     pool = BlockingConnectionPool.from_url(settings.redis_url, max_connections=NUM_CONNECTIONS, timeout=PATIENCE_S)
     async with (
         Redis.from_pool(pool) as redis,
@@ -58,7 +67,15 @@ async def open_services(
         aclosing(
             GenerationQueue(streaming, max_length=settings.max_queue_length, retention_s=int(settings.terms.result_s))
         ) as queue,
+        AsyncExitStack() as stack,
     ):
+        products: ProductSource | None = folder
+        if products is None:
+            pictures = RemotePictures(fetcher, blobs, Remembered(redis))
+            source = ShopifyProducts.open(
+                settings.shops, settings.product_source, redis, streaming, pictures, settings.categories
+            )
+            products = await stack.enter_async_context(source)
         yield Services(
             settings=settings,
             doorkeeper=Doorkeeper(settings, signing_key(settings, "identities")),
@@ -68,5 +85,6 @@ async def open_services(
             links=Links(blobs, signing_key(settings, "links"), settings.url_ttl_s, settings.public_url.rstrip("/")),
             holdings=Holdings(redis, int(settings.terms.longest_s)),
             products=products,
+            folder=folder,
             metrics=metrics,
         )

@@ -28,6 +28,7 @@ FILE_VARIABLE = "FITTING_ROOM_SETTINGS"
 DEFAULT_FILE = Path("fitting-room.toml")
 SHORTEST_SECRET = 32  # characters
 DAY_S = 86400
+SHOPIFY_PICTURES = "cdn.shopify.com"
 SAMPLES = Path(__file__).parent / "static" / "samples"
 
 Mode = Literal["open", "api_key", "shopify"]
@@ -80,15 +81,20 @@ class Settings(BaseSettings):
     accepted_licences: tuple[str, ...] = Field(
         (), description="Non-commercial cards, or licences of such, that you may use; as `--accept-licence`."
     )
+    product_source: Literal["folder", "admin", "storefront"] = Field(
+        "folder",
+        description="Who tells the products: the folder `products`, or Shopify by its `admin` or `storefront` API, "
+        "for which each shop needs a `shopify_token_env`.",
+    )
     products: Path = Field(
         SAMPLES,
-        description="Folder with `products.json` and the garments' pictures.",
+        description="Folder with `products.json` or `products.csv`, and the garments' pictures.",
         json_schema_extra={"shown": "the samples that ship"},
     )
     image_hosts: tuple[Domain, ...] = Field(
         (),
-        description="Hosts from which products' pictures are fetched by https, where `products.json` names URLs; "
-        "as `cdn.shopify.com`.",
+        description="Hosts from which products' pictures are fetched by https, where the products' list names URLs; "
+        "as `cdn.shopify.com`, which is always among them where Shopify tells the products.",
     )
     categories: dict[str, Category] = Field(
         {},
@@ -220,6 +226,17 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _shopify_tells_products(self) -> Self:
+        if self.product_source == "folder":
+            return self
+        if self.mode == "open":
+            raise ValueError("open mode shows the products of a folder: use product_source folder, or another mode.")
+        for shop in self.shops:
+            if not shop.shopify_token_env:
+                raise ValueError(f"Shop {shop.domain} needs shopify_token_env: Shopify tells its products.")
+        return self
+
+    @model_validator(mode="after")
     def _shops_are_distinct(self) -> Self:
         domains = [shop.domain for shop in self.shops]
         if repeated := {domain for domain in domains if domains.count(domain) > 1}:
@@ -236,6 +253,12 @@ class Settings(BaseSettings):
                         f"Shops {holders[key]} and {shop.domain} have the same API key. Give each a key of its own."
                     )
         return self
+
+    @property
+    def picture_hosts(self) -> frozenset[str]:
+        """Whence products' pictures may be fetched."""
+        theirs = () if self.product_source == "folder" else (SHOPIFY_PICTURES, *(shop.domain for shop in self.shops))
+        return frozenset((*self.image_hosts, *theirs))
 
     @property
     def terms(self) -> Terms:

@@ -37,6 +37,14 @@ class ShopSettings(BaseModel):
         (), description="Variables with the Shopify app's client secrets: two while one replaces the other."
     )
     api_key_envs: tuple[str, ...] = Field((), description="Variables with the API keys the shop's server may use.")
+    shopify_token_env: str | None = Field(
+        None,
+        description="Variable with the token by which Shopify tells the shop's products: the Admin API's access token, "
+        "or the Storefront API's private one, as `product_source` says.",
+    )
+    pictures_are_worn: bool = Field(
+        False, description="Somebody wears the garments in the pictures that Shopify has of the shop's products."
+    )
     webhook_url: str | None = Field(
         None, pattern=r"^https?://", description="Told of each generation that completed or failed."
     )
@@ -45,7 +53,7 @@ class ShopSettings(BaseModel):
         (), description="Storefront origins whose pages may upload, beside `https://` and the domain."
     )
 
-    @field_validator("app_secret_envs", "api_key_envs", "webhook_secret_env")
+    @field_validator("app_secret_envs", "api_key_envs", "shopify_token_env", "webhook_secret_env")
     @classmethod
     def _variables_are_set(cls, names: tuple[str, ...] | str | None) -> tuple[str, ...] | str | None:
         for name in (names,) if isinstance(names, str) else names or ():
@@ -76,6 +84,10 @@ class ShopSettings(BaseModel):
     @cached_property
     def api_keys(self) -> tuple[bytes, ...]:
         return tuple(os.environ[name].encode() for name in self.api_key_envs)
+
+    @cached_property
+    def shopify_token(self) -> str | None:
+        return os.environ[self.shopify_token_env] if self.shopify_token_env else None
 
     @cached_property
     def webhook_secret(self) -> str | None:

@@ -45,6 +45,8 @@ router = APIRouter(prefix="/public", tags=["Fitting room"], route_class=SmallBod
 CREDITS_TTL_S = 120
 NO_PICTURE = "This product's picture cannot be fetched just now. Please try another product, or again in a minute."
 
+NOT_PLACED = "This product cannot be tried on yet: the shop has not told how it is worn."
+
 KEY_PATTERN = r"^[!-~]{1,255}$"
 IDEMPOTENCY_KEY: TypeAdapter[str | None] = TypeAdapter(Annotated[str, StringConstraints(pattern=KEY_PATTERN)] | None)
 IdempotencyKey = Annotated[
@@ -121,11 +123,14 @@ async def _request(visit: Visit, wanted: TryOn) -> GenerationRequest:
     for image_id in filter(None, (wanted.user_image_id, wanted.mask_image_id, wanted.densepose_image_id)):
         await _check_photo(shared, shop, image_id)
     try:
-        garment = await shared.products.find(wanted.product_id, wanted.variant_id)
+        garment = await shared.products.find(wanted.product_id, wanted.variant_id, shop.domain)
     except FetchError:
         raise Blocked(BlockCode.CREATION_FAILED, NO_PICTURE, retry_after_s=60) from None
     if garment is None:
         raise ProductNotFound
+    category = wanted.category or garment.category
+    if category is None:
+        raise Blocked(BlockCode.CREATION_FAILED, NOT_PLACED)
     traceparent = tracing.traceparent()
     return GenerationRequest(
         generation_id=new_generation_id(),
@@ -133,7 +138,7 @@ async def _request(visit: Visit, wanted: TryOn) -> GenerationRequest:
         shopper=_name(visit.shopper),
         person_key=wanted.user_image_id,
         garment_key=garment.garment_key,
-        category=wanted.category or garment.category,
+        category=category,
         card=name_of(shared.settings.card),
         seed=secrets.randbelow(2**31),
         mask_key=wanted.mask_image_id,

@@ -134,3 +134,31 @@ async def test_a_product_s_type_tells_its_category_and_the_shop_s_mapping_what_e
     mapped = await Products.open(folder, blobs, {"kleider": "overall"}).find("gid://shopify/Product/1", None)
     assert mapped
     assert mapped.category == "overall"
+
+
+async def test_the_list_may_be_a_csv_with_a_row_for_each_product_and_variant(folder: Path, blobs: BlobStore) -> None:
+    (folder / "products.json").unlink()
+    (folder / "products.csv").write_text(
+        "productId,title,image,productType,tags,isWorn,variantId,variantImage\n"
+        'gid://shopify/Product/1,Shirt,shirt.png,,"linen, tops",true,gid://shopify/ProductVariant/11,red.png\n'
+        "gid://shopify/Product/1,,,,,,gid://shopify/ProductVariant/12,\n"
+        "gid://shopify/Product/2,Skirt,red.png,Skirts,,,,\n"
+    )
+    products = Products.open(folder, blobs)
+    shirt, skirt = products.all
+    assert [variant.variant_id[-2:] for variant in shirt.variants] == ["11", "12"]
+    assert (shirt.is_worn, products.category(shirt), products.category(skirt)) == (True, "upper", "lower")
+    red = await products.find("gid://shopify/Product/1", "gid://shopify/ProductVariant/11")
+    assert red == await products.find("gid://shopify/Product/1", "gid://shopify/ProductVariant/11", "a.example")
+    assert red != await products.find("gid://shopify/Product/1", "gid://shopify/ProductVariant/12")
+
+
+@pytest.mark.parametrize(
+    ("head", "sentence"),
+    [("productId,title,image,colour", "the column colour is unknown"), ("productId,title", "the column image is missing")],
+)
+def test_a_csv_with_wrong_columns_says_which(head: str, sentence: str, folder: Path, blobs: BlobStore) -> None:
+    (folder / "products.json").unlink()
+    (folder / "products.csv").write_text(f"{head}\n")
+    with pytest.raises(ProductsError, match=sentence):
+        Products.open(folder, blobs)
