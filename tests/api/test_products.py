@@ -155,7 +155,10 @@ async def test_the_list_may_be_a_csv_with_a_row_for_each_product_and_variant(fol
 
 @pytest.mark.parametrize(
     ("head", "sentence"),
-    [("productId,title,image,colour", "the column colour is unknown"), ("productId,title", "the column image is missing")],
+    [
+        ("productId,title,image,colour", "the column colour is unknown"),
+        ("productId,title", "the column image is missing"),
+    ],
 )
 def test_a_csv_with_wrong_columns_says_which(head: str, sentence: str, folder: Path, blobs: BlobStore) -> None:
     (folder / "products.json").unlink()

@@ -58,6 +58,11 @@ def test_shops_come_from_the_named_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
         ({"host": "shop.example"}, "open mode listens only on loopback"),
         ({"mode": "public"}, "mode: Input should be 'open', 'api_key' or 'shopify'"),
         ({"nonsense": 1}, "nonsense is not a setting"),
+        ({"product_source": "admin"}, "open mode shows the products of a folder"),
+        (
+            {"product_source": "admin", "mode": "api_key", "public_url": "https://try.example", "shops": [SHOP]},
+            "Shop demo.myshopify.com needs shopify_token_env",
+        ),
         ({"mode": "shopify"}, "shopify mode needs at least one [[shops]] table"),
         ({"mode": "shopify", "shops": [SHOP]}, "shopify mode needs public_url"),
         ({"shops": [SHOP, SHOP | {"domain": "b.example"}]}, "open mode has one shop"),
