@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from inference.jobs import Category
 
 WORDS: dict[Category, str] = {
-    "upper": "blazer blouse bodysuit camisole cardigan coat hoodie jacket jersey jumper kimono outerwear parka polo pullover "
-    "shirt sweater sweatshirt tank tee top tshirt tunic turtleneck vest waistcoat",
+    "upper": "blazer blouse bodysuit camisole cardigan coat hoodie jacket jersey jumper kimono outerwear parka polo "
+    "pullover shirt sweater sweatshirt tank tee top tshirt tunic turtleneck vest waistcoat",
     "lower": "bottom chino culotte jean jogger legging pant shorts skirt skort slacks sweatpant tights trouser",
     "overall": "bodycon coverall dress dungaree gown jumpsuit onesie overalls pinafore playsuit romper sundress",
 }
