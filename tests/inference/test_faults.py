@@ -30,9 +30,9 @@ async def test_what_kills_or_hangs_its_worker_three_times_fails_with_a_reason_an
     before, fatal, behind = await workshop.submit(), await workshop.submit(mishap), await workshop.submit()
     if mishap == "hangs":
         for job in (before, fatal, behind):
-            client.hset(f"rq:job:{job}", "timeout", 1)  # the watchdog's deadline
+            client.hset(f"rq:job:{job}", "timeout", 4)  # the watchdog's deadline
     supervise(1, num_steps=1, lease_s=30)
-    states = await workshop.until_final(before, fatal, behind, within_s=60)
+    states = await workshop.until_final(before, fatal, behind, within_s=90)
     assert [state.status for state in states] == [Status.COMPLETED, Status.FAILED, Status.COMPLETED]
     assert states[1].error_code is ErrorCode.WORKER_LOST
     assert "try again" in (states[1].error_message or "")
