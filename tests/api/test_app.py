@@ -43,7 +43,7 @@ def test_importing_the_application_loads_no_torch() -> None:
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        ({"products": "/nowhere"}, "Set `products` to a folder that has a products.json."),
+        ({"products": "/nowhere"}, "Set `products` to a folder that has a products.json or a products.csv."),
         ({"storage_url": "ftp://pictures"}, "Storage is file:///absolute/folder, s3://"),
     ],
 )
