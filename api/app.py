@@ -10,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 
 from api import error_handlers
 from api.access_log import AccessLog
+from api.chores import tasks_done
 from api.errors import ApiError, Forbidden, replies
 from api.fetching import Fetcher
 from api.head import HeadAsGet
@@ -18,7 +19,7 @@ from api.http_metrics import HttpMetrics
 from api.loopback import LoopbackOnly
 from api.openapi import describe
 from api.products import Products
-from api.routes import demo, documentation, fitting_room, generations, operations, privacy, storage, uploads
+from api.routes import demo, documentation, fitting_room, generations, operations, privacy, storage, uploads, webhooks
 from api.services import open_services
 from api.short_way import ShortWay
 from api.traced import Traced
@@ -51,7 +52,8 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_services(settings, blobs, folder, fetcher, metrics) as services:
             app.state.services = services
-            yield
+            async with tasks_done(services):
+                yield
 
     common = (ApiError, Forbidden) if settings.mode == "open" else (ApiError,)
     app = FastAPIOffline(  # what /docs needs comes from here, not from a stranger's server
@@ -64,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     error_handlers.install(app)
-    for routes in (fitting_room, uploads, generations, privacy, storage, operations, documentation):
+    for routes in (fitting_room, uploads, generations, privacy, storage, operations, webhooks, documentation):
         app.include_router(routes.router)
     app.add_middleware(ShortWay)
     if settings.mode == "open":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from inference.holdings import owned_key, owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from redis import Redis
 
     from inference.blobs import BlobStore
     from inference.erasing import Eraser, Record
@@ -34,6 +37,13 @@ def held(eraser: Eraser, blobs: BlobStore, shop: str, identity: str) -> dict[str
         "uploads": [{"id": one.key, "storedAt": _moment(one.written_at.timestamp())} for one in uploads],
         "generations": [_generation(record) for record in sorted(records, key=lambda record: record.submitted_at)],
     }
+
+
+def requests_of(redis: Redis, shop: str) -> list[dict[str, Any]]:
+    """Of which customers the shop was asked, by Shopify, what is held: each to be told to the shop within a month."""
+    found = [redis.get(key) for key in redis.scan_iter(f"fitting-room:requests:{shop}:*")]
+    noted = [json.loads(one) for one in found if one]
+    return [one | {"at": _moment(one["at"])} for one in sorted(noted, key=lambda one: one["at"])]
 
 
 def _photographs(blobs: BlobStore, keys: set[str]) -> Iterator[dict[str, Any]]:

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 STILL_STORED_S = 3600  # in which a worker that was cut off may yet store a picture; far beyond a job's time
 AT_A_TIME = 500
 JOB = f"{RQ_KEY_PREFIX}:job:"
-NAMES_SHOPPERS = ("limit", "uploads", "idempotency", "kept", "erasures")  # keys `fitting-room:<this>:<shop>:...`
+NAMES_SHOPPERS = ("limit", "uploads", "idempotency", "kept", "erasures", "requests")
+"""Of keys `fitting-room:<this>:<shop>:...`."""
 
 T = TypeVar("T")
 
@@ -94,7 +95,8 @@ class Eraser:
         erased += self._generations(shop, found, identity)
         erased += Erased(photographs=self._blobs.erase(owned_key(PHOTOS, shop, identity, "")))
         erased += Erased(uploads=self._blobs.erase(owned_key(UPLOADS, shop, identity, "")))
-        counters: list[str | bytes] = [f"fitting-room:{kind}:{shop}:{identity}" for kind in ("limit", "uploads")]
+        kinds = ("limit", "uploads", "requests")
+        counters: list[str | bytes] = [f"fitting-room:{kind}:{shop}:{identity}" for kind in kinds]
         if everywhere:
             counters += self._keys(f"fitting-room:upload:{owned_key(UPLOADS, shop, identity, '*')}")
         erased += Erased(counters=self._ask(lambda: self._redis.delete(*counters)))

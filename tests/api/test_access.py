@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import io
@@ -82,6 +83,12 @@ GET    /docs                               200
 GET    /static-offline-docs                307
 """
 
+# Shopify signs what it tells with the app's secret: `hex` is that of the proxy's kind, `mixed` another shop's.
+SIGNED = """
+                          nothing forged hex mixed signed
+POST   /webhooks/shopify      401    401 401   401    200
+"""
+
 ON_THIS_MACHINE = """
                                        here  foreign-host foreign-page
 GET    /                                200           403          403
@@ -120,7 +127,9 @@ def test_every_route_has_a_row(mode: str, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("THE_SECRET", "secret")
     shop = {"domain": "a.example", "app_secret_envs": ["THE_SECRET"], "api_key_envs": ["THE_SECRET"]}
     app = create_app(load_settings(mode=mode, data=tmp_path, public_url="https://try.example", shops=[shop]))
-    rows = set().union(*map(table, (VOUCHED_FOR, BY_LINK, ANYBODY)), table(ON_THIS_MACHINE) if mode == "open" else ())
+    rows = set().union(
+        *map(table, (VOUCHED_FOR, BY_LINK, SIGNED, ANYBODY)), table(ON_THIS_MACHINE) if mode == "open" else ()
+    )
     found = set(routes_of(app))
     assert found - rows == set(), "give each new route a row in the table of who may ask"
     assert rows - found == set(), "these routes are gone"
@@ -260,6 +269,29 @@ def test_what_a_link_opens(
     assert client.request(method, url, content=photograph() if method == "PUT" else None).status_code == status
 
 
+@pytest.mark.parametrize(("route", "visitor", "status"), cells(SIGNED))
+def test_what_shopify_may_tell(client: httpx.Client, route: Route, visitor: str, status: int) -> None:
+    body = b'{"id": 1, "myshopify_domain": "a.example"}'
+
+    def sign(secret: str) -> hmac.HMAC:
+        return hmac.new(secret.encode(), body, hashlib.sha256)
+
+    signature = {
+        "nothing": "",
+        "forged": base64.b64encode(sign("made up").digest()).decode(),
+        "hex": sign(SECRETS["SECRET_A"]).hexdigest(),
+        "mixed": base64.b64encode(sign(SECRETS["SECRET_B"]).digest()).decode(),
+        "signed": base64.b64encode(sign(SECRETS["SECRET_A"]).digest()).decode(),
+    }[visitor]
+    headers = {
+        "X-Shopify-Topic": "app/uninstalled",
+        "X-Shopify-Shop-Domain": "a.example",
+        "X-Shopify-Webhook-Id": visitor,
+        "X-Shopify-Hmac-SHA256": signature,
+    }
+    assert client.request(*route, content=body, headers=headers).status_code == status
+
+
 @pytest.mark.parametrize(("route", "visitor", "status"), cells(ANYBODY))
 def test_what_anybody_may_ask(client: httpx.Client, route: Route, visitor: str, status: int) -> None:
     reply = client.request(*route)
@@ -279,7 +311,7 @@ def test_what_this_machine_may_ask(open_api: Api, route: Route, visitor: str, st
     assert httpx.request(route[0], open_api.url + path, headers=headers.get(visitor)).status_code == status
 
 
-@pytest.mark.parametrize("route", [*table(VOUCHED_FOR), *table(BY_LINK), *table(ANYBODY)], ids=" ".join)
+@pytest.mark.parametrize("route", [*table(VOUCHED_FOR), *table(BY_LINK), *table(SIGNED), *table(ANYBODY)], ids=" ".join)
 def test_a_foreign_page_gets_nothing_from_open_mode(open_api: Api, route: Route) -> None:
     for headers in ({"Host": "rebound.example"}, {"Origin": "https://evil.example"}):
         reply = httpx.request(route[0], open_api.url + route[1].replace("{", "").replace("}", ""), headers=headers)

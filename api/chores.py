@@ -1,0 +1,118 @@
+"""Does what was left to be done, task after task, as long as the process lives."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from redis.exceptions import RedisError
+
+from api.erasures import erased_with
+from api.shopify_webhooks import (
+    FORGET_CUSTOMER,
+    FORGET_SHOP,
+    PRODUCT_CHANGED,
+    PRODUCT_DELETED,
+    TELL_CUSTOMER,
+    UNINSTALLED,
+)
+from api.sources.kept import Kept
+from api.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from api.services import Services
+    from api.tasks import Task
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 0.5
+PAUSE_S = 5.0  # while Redis is away
+SHOWN = "fitting-room:product-shown:"  # + shop:number -> digest of what its shop told last
+SHOWN_S = 30 * 86400
+REQUESTS_S = 30 * 86400  # in which a shop has to be told what is held of its customer
+
+
+@asynccontextmanager
+async def tasks_done(shared: Services) -> AsyncIterator[None]:
+    """While this lasts, tasks are done."""
+    doing = asyncio.create_task(do_tasks(shared))
+    try:
+        yield
+    finally:
+        doing.cancel()
+        await asyncio.gather(doing, return_exceptions=True)
+
+
+async def do_tasks(shared: Services) -> None:
+    """Until it is cancelled. What fails is tried again, what breaks off is done by another process."""
+    tasks = Tasks(shared.redis)
+    while True:
+        try:
+            if (found := await tasks.take()) is None:
+                await asyncio.sleep(LOOK_EVERY_S)
+                continue
+            await _do(shared, tasks, *found)
+        except RedisError as error:
+            log.warning("Redis did not answer whoever does the tasks: %s", error)
+            await asyncio.sleep(PAUSE_S)
+
+
+async def _do(shared: Services, tasks: Tasks, name: str, task: Task) -> None:
+    try:
+        if (work := WORK.get(task.what)) is not None:
+            await work(shared, task)
+    except Exception as error:
+        log.error("%s of %s failed, and is tried again: %s", task.what, task.shop, type(error).__name__)
+        await tasks.later(name, task)
+    else:
+        await tasks.done(name)
+        log.info("%s of %s is done", task.what, task.shop)
+
+
+async def _forget_shop(shared: Services, task: Task) -> None:
+    await erased_with(shared, lambda eraser: eraser.shop(task.shop))
+    await _forget_products(shared, task)
+
+
+async def _forget_customer(shared: Services, task: Task) -> None:
+    await erased_with(shared, lambda eraser: eraser.shopper(task.shop, task.told["identity"], everywhere=True))
+
+
+async def _forget_products(shared: Services, task: Task) -> None:
+    await Kept(shared.redis).forget_shop(task.shop)
+    async for key in shared.redis.scan_iter(f"{SHOWN}{task.shop}:*", 500):
+        await shared.redis.delete(key)
+
+
+async def _note_request(shared: Services, task: Task) -> None:
+    """For whoever runs the service, who has a month to tell the shop."""
+    key = f"fitting-room:requests:{task.shop}:{task.told['identity']}"
+    noted = {"customer": task.told["customer"], "request": task.told["request"], "at": time.time()}
+    await shared.redis.set(key, json.dumps(noted), ex=REQUESTS_S)
+    log.warning("%s asks what is held of a customer: fitting-room export --requests tells of whom", task.shop)
+
+
+async def _renew_product(shared: Services, task: Task) -> None:
+    product, digest = task.told["product"], task.told["digest"]
+    key = f"{SHOWN}{task.shop}:{product.rpartition('/')[2]}"
+    before = await shared.redis.get(key)
+    if task.what == PRODUCT_CHANGED and before == digest.encode():
+        return
+    await Kept(shared.redis).change(task.shop, product)
+    await shared.redis.set(key, digest, ex=SHOWN_S)
+
+
+WORK: dict[str, Callable[[Services, Task], Awaitable[None]]] = {
+    FORGET_SHOP: _forget_shop,
+    FORGET_CUSTOMER: _forget_customer,
+    TELL_CUSTOMER: _note_request,
+    UNINSTALLED: _forget_products,
+    PRODUCT_CHANGED: _renew_product,
+    PRODUCT_DELETED: _renew_product,
+}
