@@ -69,7 +69,7 @@ class Tasks:
     async def add(self, task: Task, once: str = "") -> bool:
         """Whether it was added: not when something of the same name `once` was before, for its shop."""
         seen = f"{SEEN}{task.shop}:{once}" if once else ""
-        args = [seen, SEEN_S, secrets.token_hex(16), task.written()]
+        args: list[str | int] = [seen, SEEN_S, secrets.token_hex(16), task.written()]
         return bool(await self._add(keys=[DUE, WHAT], args=args))
 
     async def take(self) -> tuple[str, Task] | None:
