@@ -19,7 +19,18 @@ from api.http_metrics import HttpMetrics
 from api.loopback import LoopbackOnly
 from api.openapi import describe
 from api.products import Products
-from api.routes import demo, documentation, fitting_room, generations, operations, privacy, storage, uploads, webhooks
+from api.routes import (
+    demo,
+    documentation,
+    extras,
+    fitting_room,
+    generations,
+    operations,
+    privacy,
+    storage,
+    uploads,
+    webhooks,
+)
 from api.services import open_services
 from api.short_way import ShortWay
 from api.traced import Traced
@@ -66,7 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     error_handlers.install(app)
-    for routes in (fitting_room, uploads, generations, privacy, storage, operations, webhooks, documentation):
+    for routes in (fitting_room, uploads, generations, extras, privacy, storage, operations, webhooks, documentation):
         app.include_router(routes.router)
     app.add_middleware(ShortWay)
     if settings.mode == "open":

@@ -100,6 +100,17 @@ class GenerationNotFound(NotFound):
     example = "Generation not found"
 
 
+class ShareNotFound(NotFound):
+    code = "SHARE_NOT_FOUND"
+    example = "This picture is no longer shared."
+
+
+class NotCompleted(ApiError):
+    status = 409
+    code = "NOT_COMPLETED"
+    example = "This picture is not made yet. Please wait until the generation is COMPLETED."
+
+
 class TooLarge(ApiError):
     status = 413
     code = "TOO_LARGE"

@@ -42,6 +42,12 @@ class HttpMetrics:
             ("shop", "code"),
             registry=self._registry,
         )
+        self._events = Counter(
+            "fitting_room_events",
+            "Events that storefronts told this API process, by the names that the contract knows.",
+            ("shop", "event"),
+            registry=self._registry,
+        )
         self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -59,6 +65,10 @@ class HttpMetrics:
     def admitted(self, shop: str, code: str) -> None:
         """One wish for a generation more, which became `code`."""
         self._admissions.labels(shop, code).inc()
+
+    def told(self, shop: str, event: str) -> None:
+        """One of a storefront's events more. `event` is one of few names."""
+        self._events.labels(shop, event).inc()
 
     def collect(self) -> Iterable[Metric]:
         return self._registry.collect()

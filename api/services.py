@@ -13,6 +13,7 @@ from api.decoding import Decoders
 from api.links import Links
 from api.remote_pictures import RemotePictures
 from api.secret import signing_key
+from api.shares import Shares
 from api.shopper import Doorkeeper
 from api.sources.remembered import Remembered
 from api.sources.shopify import ShopifyProducts
@@ -42,6 +43,7 @@ class Services:
     queue: GenerationQueue
     blobs: BlobStore
     links: Links
+    shares: Shares
     holdings: Holdings
     products: ProductSource
     folder: Products | None  # whose products these are, if a folder's
@@ -83,6 +85,7 @@ async def open_services(
             queue=queue,
             blobs=blobs,
             links=Links(blobs, signing_key(settings, "links"), settings.url_ttl_s, settings.public_url.rstrip("/")),
+            shares=Shares(signing_key(settings, "shares")),
             holdings=Holdings(redis, int(settings.terms.longest_s)),
             products=products,
             folder=folder,

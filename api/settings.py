@@ -162,6 +162,11 @@ class Settings(BaseSettings):
         False, description="Photographs are taken only with `consentVersion`: what the shopper agreed to."
     )
     url_ttl_s: int = Field(3600, ge=10, description="Seconds for which a signed picture URL works.")
+    events_file: Path | None = Field(
+        None,
+        description="File to which the events that storefronts tell are added, a line of JSON each. Without one they "
+        "are counted, and kept nowhere.",
+    )
     metrics_token: SecretStr = Field(
         SecretStr(""),
         description="Bearer token with which Prometheus reads `/metrics`. Without one, only this machine may in `open` "
@@ -189,7 +194,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
 
-    @field_validator("data", "products", "weights", "cache_folder")
+    @field_validator("data", "products", "weights", "cache_folder", "events_file")
     @classmethod
     def _absolute(cls, folder: Path | None) -> Path | None:
         return folder.expanduser().absolute() if folder else None

@@ -20,6 +20,7 @@ from storefront import signed
 from api.app import create_app
 from api.links import Links
 from api.settings import load_settings
+from api.shares import Share, Shares
 from inference.redis_server import RedisServer
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ POST   /public/upload-image                          401    401 401   401   401 
 DELETE /public/image/{file_id:path}                  401    401 401   401   401   404     404  200   200
 DELETE /public/me                                    401    401 401   401   401   200     200  200   200
 POST   /public/fitting-room                          401    401 401   401   401   404     404  200   200
+POST   /public/share-generation                      401    401 401   401   401   404     404  409   409
+POST   /public/tracking/events                       401    401 401   401   401   200     200  200   200
+GET    /public/generation/{generation_id}/download   401    401 401   401   401   404     404  409   409
 GET    /public/generation/{generation_id}            401    401 401   401   401   404     404  200   200
 DELETE /public/generation/{generation_id}            401    401 401   401   401   404     404  200   200
 GET    /public/generation/{generation_id}/events     401    401 401   401   401   404     404  200   200
@@ -71,6 +75,13 @@ BY_LINK = """
 GET     /storage/{token}              403    403     403     403  403    403  404  200
 PUT     /storage/{token}              403    403     403     403  403    403  200  200
 OPTIONS /storage/{token}              403    403     204     403  403    403  204  204
+"""
+
+# What a shopper shared is seen by whoever has its address: `other` is signed with another key, `over` is past its term.
+SHARED = """
+                          nothing forged other over
+GET    /s/{token}             404    404   404  404
+GET    /s/{token}/picture     404    404   404  404
 """
 
 ANYBODY = """
@@ -128,7 +139,7 @@ def test_every_route_has_a_row(mode: str, tmp_path: Path, monkeypatch: pytest.Mo
     shop = {"domain": "a.example", "app_secret_envs": ["THE_SECRET"], "api_key_envs": ["THE_SECRET"]}
     app = create_app(load_settings(mode=mode, data=tmp_path, public_url="https://try.example", shops=[shop]))
     rows = set().union(
-        *map(table, (VOUCHED_FOR, BY_LINK, SIGNED, ANYBODY)), table(ON_THIS_MACHINE) if mode == "open" else ()
+        *map(table, (VOUCHED_FOR, BY_LINK, SIGNED, SHARED, ANYBODY)), table(ON_THIS_MACHINE) if mode == "open" else ()
     )
     found = set(routes_of(app))
     assert found - rows == set(), "give each new route a row in the table of who may ask"
@@ -215,6 +226,11 @@ def test_what_a_shop_vouches_for(client: httpx.Client, route: Route, visitor: st
         if path.endswith("/events"):
             client.delete(f"/public/generation/{job_id}?{query('maker')}")  # so that they end
         path = path.replace("{generation_id}", known(job_id))
+    elif path.endswith("share-generation"):
+        content = {"json": {"generationId": known(maker.generation())}}
+    elif path.endswith("tracking/events"):
+        told = {"event": "widget:result_view", "timestamp": "2026-11-24T10:00:00Z", "$insert_id": visitor}
+        content = {"json": {"events": [told], "context": {}}}
     elif path.endswith("upload-complete"):
         content = {"json": {"uploadKey": known(maker.sent()["uploadKey"])}}
     elif path.endswith("fitting-room"):
@@ -292,6 +308,20 @@ def test_what_shopify_may_tell(client: httpx.Client, route: Route, visitor: str,
     assert client.request(*route, content=body, headers=headers).status_code == status
 
 
+@pytest.mark.parametrize(("route", "visitor", "status"), cells(SHARED))
+def test_what_is_shared(client: httpx.Client, api: Api, route: Route, visitor: str, status: int) -> None:
+    root = (api.data / "secret").read_text().strip()
+    ours = Shares(hmac.new(root.encode(), b"shares", hashlib.sha256).digest())
+    job, later = Maker(client).generation(), int(time.time()) + 100
+    token = {
+        "nothing": "x",
+        "forged": ours.token(Share("a.example", job, "a.example", later))[:-2] + "AA",
+        "other": Shares(b"another key").token(Share("a.example", job, "a.example", later)),
+        "over": ours.token(Share("a.example", job, "a.example", later - 200)),
+    }[visitor]
+    assert client.request(route[0], route[1].replace("{token}", token)).status_code == status
+
+
 @pytest.mark.parametrize(("route", "visitor", "status"), cells(ANYBODY))
 def test_what_anybody_may_ask(client: httpx.Client, route: Route, visitor: str, status: int) -> None:
     reply = client.request(*route)
@@ -311,7 +341,9 @@ def test_what_this_machine_may_ask(open_api: Api, route: Route, visitor: str, st
     assert httpx.request(route[0], open_api.url + path, headers=headers.get(visitor)).status_code == status
 
 
-@pytest.mark.parametrize("route", [*table(VOUCHED_FOR), *table(BY_LINK), *table(SIGNED), *table(ANYBODY)], ids=" ".join)
+@pytest.mark.parametrize(
+    "route", [*table(VOUCHED_FOR), *table(BY_LINK), *table(SIGNED), *table(SHARED), *table(ANYBODY)], ids=" ".join
+)
 def test_a_foreign_page_gets_nothing_from_open_mode(open_api: Api, route: Route) -> None:
     for headers in ({"Host": "rebound.example"}, {"Origin": "https://evil.example"}):
         reply = httpx.request(route[0], open_api.url + route[1].replace("{", "").replace("}", ""), headers=headers)
