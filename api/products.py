@@ -95,7 +95,7 @@ class Products:
         Raises:
             ProductsError: something in the folder cannot be used.
         """
-        products = _read(next((folder / name for name in (JSON, CSV) if (folder / name).exists()), folder / JSON))
+        products = read_list(folder)
         remote = RemotePictures(fetcher or Fetcher(frozenset()), blobs)
         problems = _repeated(products)
         for product in products:
@@ -144,6 +144,15 @@ class Products:
 def category_in(product: Product, mapping: Mapping[str, Category]) -> Category | None:
     """How it is worn, if anything tells."""
     return product.category or category_of(product.product_type, product.tags, mapping)
+
+
+def read_list(folder: Path) -> tuple[Product, ...]:
+    """The products that a folder lists, their pictures unseen.
+
+    Raises:
+        ProductsError: the list cannot be read.
+    """
+    return _read(next((folder / name for name in (JSON, CSV) if (folder / name).exists()), folder / JSON))
 
 
 def _read(path: Path) -> tuple[Product, ...]:

@@ -18,6 +18,7 @@ COMMANDS = (
     "tryon",
     "evaluate",
     "models",
+    "products",
     "fetch",
     "flops",
     "parity",
@@ -31,7 +32,9 @@ COMMANDS = (
 )
 
 SENTENCES = {
+    "api.products": "ProductsError",
     "api.settings": "InvalidSettings",
+    "api.sources.graphql": "ShopifyError",
     "inference.batching": "EngineError",
     "inference.blobs": "StorageError",
     "inference.redis_server": "RedisServerError",
