@@ -126,6 +126,9 @@ class TryOn(Model):
         description="The `fileId` of a finished upload of the photograph's size: DensePose's segmentation, in the "
         "colours that the model was trained on. Only some models use it.",
     )
+    seed: int | None = Field(
+        None, ge=0, lt=2**31, description="Of the noise that the picture is made from; the server's choice when absent."
+    )
     strict: StrictBool = Field(
         False, description="Make the picture by nothing approximate, or fail with the code `NOT_OFFERED`."
     )

@@ -74,6 +74,15 @@ def garment_picture(data: bytes) -> Photo:
     return _encoded(_read(data), "PNG")
 
 
+def whole_picture(data: bytes) -> Image.Image:
+    """As `garment_picture`, for a caller in the same process: `RGB`, not encoded.
+
+    Raises:
+        BadPhoto: with a sentence that says what to do.
+    """
+    return _read(data)
+
+
 def _read(data: bytes) -> Image.Image:
     kind = recognise(data)
     try:

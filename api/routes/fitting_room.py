@@ -140,7 +140,7 @@ async def _request(visit: Visit, wanted: TryOn) -> GenerationRequest:
         garment_key=garment.garment_key,
         category=category,
         card=name_of(shared.settings.card),
-        seed=secrets.randbelow(2**31),
+        seed=secrets.randbelow(2**31) if wanted.seed is None else wanted.seed,
         mask_key=wanted.mask_image_id,
         densepose_key=wanted.densepose_image_id,
         garment_is_worn=garment.is_worn,

@@ -87,13 +87,13 @@ def test_a_waiting_job_has_no_fields_but_those_it_has(api: Api) -> None:
     assert reply.headers["cache-control"] == "no-store"
 
 
-def test_a_mask_and_a_category_of_the_caller_go_with_the_job(api: Api, redis_url: str) -> None:
+def test_a_mask_a_category_and_a_seed_of_the_caller_go_with_the_job(api: Api, redis_url: str) -> None:
     api.blobs.put("photos/a.example/mask.png", b"a mask")
-    reply = Shop(api).post(maskImageId="photos/a.example/mask.png", category="overall")
+    reply = Shop(api).post(maskImageId="photos/a.example/mask.png", category="overall", seed=0)
     with Redis.from_url(redis_url) as redis:
         request = json.loads(redis.hget(f"rq:job:{reply.json()['jobId']}", "request") or b"")  # type: ignore[arg-type]
     assert (request["mask_key"], request["densepose_key"]) == ("photos/a.example/mask.png", None)
-    assert (request["category"], request["garment_is_worn"]) == ("overall", False)
+    assert (request["category"], request["garment_is_worn"], request["seed"]) == ("overall", False, 0)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +112,7 @@ def test_a_mask_and_a_category_of_the_caller_go_with_the_job(api: Api, redis_url
         ({"productId": "1001"}, 400, "productId must look like gid://shopify/Product/1001."),
         ({"productId": None}, 400, "productId: input should be a valid string."),
         ({"productId": VARIANT}, 400, "productId must look like gid://shopify/Product/1001."),
+        ({"seed": 2**31}, 400, "seed: input should be less than 2147483648."),
         ({"strict": "yes"}, 400, "strict: input should be a valid boolean."),
         (
             {"strict": True, "approximations": {}},
