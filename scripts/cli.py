@@ -16,6 +16,7 @@ COMMANDS = (
     "api",
     "worker",
     "tryon",
+    "batch",
     "evaluate",
     "models",
     "products",
@@ -40,6 +41,7 @@ SENTENCES = {
     "inference.redis_server": "RedisServerError",
     "inference.supervisor": "SupervisorError",
     "models.catalog": "CardError",
+    "scripts.batch.rows": "BatchError",
     "scripts.service": "ServiceError",
 }
 """Errors that a person can mend: where each is defined -> its name."""
