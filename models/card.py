@@ -12,7 +12,7 @@ from typing import Any
 
 from models.exactness import NONE, Approximations
 from models.licence import Licence
-from models.registry import FAMILIES, HELPERS
+from models.registry import FAMILIES, HELPERS, JUDGES
 from models.switches import AUTO, Switches
 
 CARDS_FOLDER = Path(__file__).parent / "cards"
@@ -30,7 +30,8 @@ class WeightFile:
     """One file of a checkpoint. `path` below the card's folder; `size` in bytes; `sha256` in lowercase hex.
 
     Without `sha256`, the size is an estimate, and both are recorded when the file is first fetched and checked after.
-    `repository`, `revision` and `source` say where it lies on the hub, when the card's own do not.
+    `repository`, `revision` and `source` say where it lies on the hub, when the card's own do not; `url`, that it lies
+    elsewhere: what lies there is only taken for what it should be by its SHA-256.
     """
 
     path: str
@@ -39,6 +40,7 @@ class WeightFile:
     repository: str = ""
     revision: str = ""
     source: str = ""  # its path in the repository; `path` when empty
+    url: str = ""
 
     def __post_init__(self) -> None:
         path, source = PurePosixPath(self.path), PurePosixPath(self.source)
@@ -50,6 +52,8 @@ class WeightFile:
             raise ValueError(f"files.source must lie in the repository, not {self.source!r}")
         if not SHA256.fullmatch(self.sha256):
             raise ValueError(f"files.sha256 must be 64 lowercase hex digits or nothing, not {self.sha256!r}")
+        if self.url and not (self.url.startswith("https://") and self.sha256 and not self.repository):
+            raise ValueError("files.url must begin with https:// and goes with a sha256, without a repository")
 
     @property
     def is_converted(self) -> bool:
@@ -100,8 +104,8 @@ class ModelCard:
     given: str = ""  # what names it on the command line, when that is not its name but its file
 
     def __post_init__(self) -> None:
-        if self.family not in FAMILIES and self.family not in HELPERS:
-            raise ValueError(f"unknown family {self.family!r}; known: {', '.join(sorted({**FAMILIES, **HELPERS}))}")
+        if self.family not in (known := {**FAMILIES, **HELPERS, **JUDGES}):
+            raise ValueError(f"unknown family {self.family!r}; known: {', '.join(sorted(known))}")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r}")
         if self.placement not in PLACEMENTS:
@@ -127,7 +131,8 @@ class ModelCard:
 
     @property
     def is_helper(self) -> bool:
-        return self.family in HELPERS
+        """Whether it makes no try-ons itself: it prepares pictures for one that does, or judges them."""
+        return self.family not in FAMILIES
 
     @property
     def is_shipped(self) -> bool:
@@ -159,7 +164,9 @@ class ModelCard:
         return self.folder / file
 
     def origin(self, file: WeightFile) -> tuple[str, str, str]:
-        """Where one of its files lies on the hub: repository, path in it, and revision; the first may be empty."""
+        """Where one of its files lies: repository on the hub, or a URL, or nothing; path in it; and revision."""
+        if file.url:
+            return file.url, file.source or file.path, ""
         own_revision = self.revision if file.repository in ("", self.repository) else ""
         return (
             file.repository or self.repository,

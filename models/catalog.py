@@ -13,7 +13,7 @@ from models.card import CARDS_FOLDER, Lora, ModelCard, WeightFile
 from models.exactness import Approximations
 from models.fields import filled
 from models.licence import Licence
-from models.registry import APPROXIMATIONS, FAMILIES, HELPERS
+from models.registry import APPROXIMATIONS, FAMILIES, HELPERS, JUDGES
 from models.switches import Switches
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "CARDS_FOLDER",
     "FAMILIES",
     "HELPERS",
+    "JUDGES",
     "CardError",
     "Licence",
     "LicenceError",

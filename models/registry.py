@@ -26,3 +26,10 @@ HELPERS = {
     "sam": "models.preprocess.sam:Sam",
 }
 """Helper name -> import string of the network that prepares pictures for families."""
+
+JUDGES = {
+    "inception": "models.judges.inception:Inception",
+    "vgg": "models.judges.vgg:Perceptual",
+    "clip": "models.judges.clip:Clip",
+}
+"""Judge name -> import string of the network that scores pictures."""

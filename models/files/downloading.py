@@ -31,7 +31,7 @@ def from_hub(card: ModelCard, wanted: Sequence[WeightFile], say: Callable[[str],
     remotes = _located(card, wanted)
     check_space(card, sum(_bytes_to_come(card, file, remote) for file, remote in remotes))
     for file, remote in remotes:
-        at = f"{remote.repository} at {remote.commit[:COMMIT_SHOWN]}"
+        at = f"{remote.repository} at {remote.commit[:COMMIT_SHOWN]}" if remote.is_on_hub else remote.repository
         say(f"{card.name}: {file.path}, {decimal(remote.size)} from {at}")
         partial = _partial(card, remote)
         twin = _twin(card, remote.sha256)
@@ -55,6 +55,9 @@ def _located(card: ModelCard, wanted: Sequence[WeightFile]) -> list[tuple[Weight
         repository, source, revision = card.origin(file)
         if not repository:
             raise WeightsError(f"{problem_at_a_glance(card, file) or problem_of_content(card, file)}. {card.mending}")
+        if file.url:
+            remotes.append((file, RemoteFile(file.url, source, "", file.size, file.sha256)))
+            continue
         remote = locate(repository, source, commits.get((repository, revision), revision))
         commits[repository, revision] = remote.commit
         _refuse_other(file, remote)

@@ -32,13 +32,20 @@ class FetchError(CardError):
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file in a repository at one commit. `size` in bytes; `sha256` empty where the hub does not tell it."""
+    """A file in a repository at one commit. `size` in bytes; `sha256` empty where the hub does not tell it.
+
+    One that lies elsewhere has its URL for a repository, and no commit.
+    """
 
     repository: str
     source: str
     commit: str
     size: int
     sha256: str
+
+    @property
+    def is_on_hub(self) -> bool:
+        return bool(self.commit)
 
 
 def locate(repository: str, source: str, revision: str) -> RemoteFile:
@@ -68,10 +75,12 @@ def download(remote: RemoteFile, partial: Path) -> None:
         if stream.tell() > remote.size:
             stream.truncate(0)
         http_get(
-            hf_hub_url(remote.repository, remote.source, revision=remote.commit),
+            hf_hub_url(remote.repository, remote.source, revision=remote.commit)
+            if remote.is_on_hub
+            else remote.repository,
             stream,
             resume_size=partial.stat().st_size,
-            headers=build_hf_headers(),
+            headers=build_hf_headers(token=None if remote.is_on_hub else False),  # the hub's token is for the hub
             expected_size=remote.size,
             displayed_filename=remote.source,
         )

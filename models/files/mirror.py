@@ -30,6 +30,8 @@ def find(folder: Path, card: ModelCard, file: WeightFile) -> Found | None:
     - a weights folder, as `fetch` fills it: `CARD/path`, with its record beside it;
     - a folder for each repository: `organisation/name/path-in-the-repository`;
     - the cache of huggingface_hub (`~/.cache/huggingface/hub`).
+
+    A file that lies elsewhere than on the hub is looked for under its own name.
     """
     fetched = folder / card.name / file.path
     if fetched.is_file():
@@ -38,9 +40,11 @@ def find(folder: Path, card: ModelCard, file: WeightFile) -> Found | None:
     repository, source, revision = card.origin(file)
     if not repository:
         return None
-    copied = folder / repository / source
+    copied = folder / source if file.url else folder / repository / source
     if copied.is_file():
         return Found(copied)
+    if file.url:
+        return None
     cached = try_to_load_from_cache(repository, source, cache_dir=folder, revision=revision)
     return Found(Path(cached)) if isinstance(cached, str) else None
 

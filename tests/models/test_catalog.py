@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 from models.base import TryOnFamily
-from models.catalog import FAMILIES, HELPERS, CardError, LicenceError, ModelCard, card_names, load_card, read_card
+from models.catalog import (
+    FAMILIES,
+    HELPERS,
+    JUDGES,
+    CardError,
+    LicenceError,
+    ModelCard,
+    card_names,
+    load_card,
+    read_card,
+)
 from models.preprocess.helpers import SLOTS
 
 CATEGORIES = {"upper", "lower", "overall"}
@@ -65,10 +75,10 @@ def test_every_card_that_ships_is_whole(name: str) -> None:
 @pytest.mark.parametrize("name", card_names())
 def test_every_card_that_ships_fits_its_family(name: str) -> None:
     card = read_card(name)
-    made = pkgutil.resolve_name({**FAMILIES, **HELPERS}[card.family])
+    made = pkgutil.resolve_name({**FAMILIES, **HELPERS, **JUDGES}[card.family])
     assert all(helper.is_helper for helper in (*card.helpers, *card.optional_helpers))
     if card.is_helper:
-        assert card.family in SLOTS
+        assert card.family in {*SLOTS, *JUDGES}
         return
     assert issubclass(made, TryOnFamily)
     assert set(card.categories) <= made.categories <= CATEGORIES

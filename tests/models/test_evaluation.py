@@ -19,7 +19,7 @@ def family() -> PaperDoll:
 
 
 def test_the_model_has_not_regressed(family: PaperDoll) -> None:
-    """On a few of the figures; the bars themselves are `fitting-room evaluate`'s."""
+    """On a few of the figures; the bars themselves are `fitting-room bars`'s."""
     told: list[float] = []
     report = evaluate(family, num_seen=10, num_unseen=10, on_progress=told.append)
     assert told == sorted(told)
