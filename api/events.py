@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
 
 from api.contract import Model
 
@@ -25,7 +26,7 @@ ACTIONS = (
 KNOWN = {*(f"widget:{action}" for action in ACTIONS), "product_page:page_view", "product_page:cart_add"}
 OTHER = "other"  # in the metrics, where a shopper may add no names
 
-EVENT = {"event": "widget:button_click", "timestamp": "2026-11-24T10:00:00Z", "$insert_id": "7f3c"}
+EVENT: JsonDict = {"event": "widget:button_click", "timestamp": "2026-11-24T10:00:00Z", "$insert_id": "7f3c"}
 
 
 class Event(Model):

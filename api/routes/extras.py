@@ -8,7 +8,7 @@ import hashlib
 import html
 import logging
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
@@ -128,7 +128,7 @@ async def shared_page(token: str, shared: ServicesDep, links: LinksDep) -> HTMLR
     return HTMLResponse(PAGE.format(style=STYLE, **escaped), headers=PAGE_HEADERS)
 
 
-PICTURE = {
+PICTURE: dict[int | str, dict[str, Any]] = {
     200: {"description": "The picture", "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
 }
 

@@ -44,8 +44,8 @@ async def items(settings: Settings, fetcher: Fetcher) -> AsyncIterator[Item]:
         for product in read_list(settings.products):
             placed = category_in(product, settings.categories) is not None
             picture, problem = await _picture(settings, fetcher, product.image)
-            told = ("" if placed else NOT_PLACED, problem)
-            yield Item("", product.product_id, product.title, tuple(filter(None, told)), picture)
+            problems = ("" if placed else NOT_PLACED, problem)
+            yield Item("", product.product_id, product.title, tuple(filter(None, problems)), picture)
         return
     dialect = DIALECTS[settings.product_source]
     async with httpx.AsyncClient() as http:

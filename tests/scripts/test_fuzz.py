@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 
+import pytest
+
 from scripts.fuzz.run import fuzz, input_of
 from scripts.options import FITTING_ROOM
 
 
+@pytest.mark.timeout(600)
 def test_a_thousand_hostile_pictures_are_each_a_photograph_or_a_clear_sentence() -> None:
     found = fuzz(1_000, seed=5, http_share=0.05, on_step=lambda: None)
     assert found.is_clean, (found.worst, found.sentences)
