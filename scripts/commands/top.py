@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
+import threading
 from typing import Annotated
 
 import typer
@@ -15,6 +14,7 @@ from rich.live import Live
 from inference.overview import Overview
 from inference.redis_server import check_version
 from scripts.options import Data, settings_with
+from scripts.signals import stop_on_signal
 from scripts.top.frame import frame
 from scripts.top.rates import History
 
@@ -34,14 +34,13 @@ def run(once: Once = False, every: Every = 1.0, data: Data = None) -> None:
             history.add(Overview.look(redis))
             console.print(frame(history, console.width))
             return
-        with (
-            contextlib.suppress(KeyboardInterrupt),
-            Live(console=console, screen=console.is_terminal, auto_refresh=False) as live,
-        ):
-            while True:
+        stop = threading.Event()
+        stop_on_signal(stop)  # an exception could be raised, and lost, anywhere in a library
+        with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
+            while not stop.is_set():
                 trouble = _look(redis, history)
                 live.update(frame(history, console.width, trouble), refresh=True)
-                time.sleep(every)
+                stop.wait(every)
 
 
 def _look(redis: Redis, history: History) -> str:
