@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
 from api.contract import Model
@@ -26,13 +27,21 @@ ACTIONS = (
 KNOWN = {*(f"widget:{action}" for action in ACTIONS), "product_page:page_view", "product_page:cart_add"}
 OTHER = "other"  # in the metrics, where a shopper may add no names
 
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]", re.ASCII)
 EVENT: JsonDict = {"event": "widget:button_click", "timestamp": "2026-11-24T10:00:00Z", "$insert_id": "7f3c"}
+
+
+def _written(moment: object) -> object:
+    """A number would be taken for seconds since the epoch."""
+    if not isinstance(moment, str) or not MOMENT.match(moment):
+        raise ValueError("must be a moment as 2026-11-24T10:00:00Z")
+    return moment
 
 
 class Event(Model):
     event: Annotated[str, StringConstraints(min_length=1, max_length=128)] = Field(description="`category:action`")
     properties: dict[str, Any] = Field({})
-    timestamp: AwareDatetime
+    timestamp: Annotated[AwareDatetime, BeforeValidator(_written, json_schema_input_type=AwareDatetime)]
     insert_id: Annotated[str, StringConstraints(min_length=1, max_length=128)] = Field(
         alias="$insert_id", description="Yours to choose: an event that is sent again with it counts once in a day."
     )
