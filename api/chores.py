@@ -41,18 +41,20 @@ REQUESTS_S = 30 * 86400  # in which a shop has to be told what is held of its cu
 @asynccontextmanager
 async def tasks_done(shared: Services) -> AsyncIterator[None]:
     """While this lasts, tasks are done."""
-    doing = asyncio.create_task(do_tasks(shared))
+    ending = asyncio.Event()
+    doing = asyncio.create_task(_do_tasks(shared, ending))
     try:
         yield
     finally:
+        ending.set()  # a library can lose a cancellation
         doing.cancel()
         await asyncio.gather(doing, return_exceptions=True)
 
 
-async def do_tasks(shared: Services) -> None:
-    """Until it is cancelled. What fails is tried again, what breaks off is done by another process."""
+async def _do_tasks(shared: Services, ending: asyncio.Event) -> None:
+    """Until it is `ending`. What fails is tried again, what breaks off is done by another process."""
     tasks = Tasks(shared.redis)
-    while True:
+    while not ending.is_set():
         try:
             if (found := await tasks.take()) is None:
                 await asyncio.sleep(LOOK_EVERY_S)
