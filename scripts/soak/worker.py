@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -14,55 +13,36 @@ from inference.batching import BatchPolicy, Picture
 from inference.blobs import BlobStore
 from inference.jobs import BatchKey, ErrorCode, GenerationError
 from inference.leases import Claim, Ending, Leases
-from inference.stats import Stats
 from inference.worker import run_worker
 from models.base import Image, TryOnInputs
-from scripts.bench.live.simulated import log_to_stderr
+from scripts.bench.live.simulated import SimulatedGenerator, log_to_stderr
 from scripts.soak import windows
 from scripts.soak.people import is_unusable
 from scripts.soak.runs import Runs
 from scripts.soak.traps import Traps, of_this_process
 
-NUM_STEPS = 4
 LARGEST_BATCH = 4
 
 
-class TrappedGenerator:
-    """Batches of `picture_s` seconds; each picture is the person's own, so that a mix-up shows."""
+class TrappedGenerator(SimulatedGenerator):
+    """In batches, and with trapdoors."""
 
     def __init__(self, picture_s: float, traps: Traps) -> None:
-        self.policy = BatchPolicy(max_jobs=LARGEST_BATCH)
-        self.stats = Stats()
-        self._picture_s = picture_s
+        super().__init__(picture_s, BatchPolicy(max_jobs=LARGEST_BATCH))
         self._traps = traps
 
     def prepare(self, inputs: TryOnInputs, key: BatchKey) -> Image:
         if is_unusable(inputs.person):
             raise GenerationError(ErrorCode.PHOTO_UNUSABLE, "Nobody is to be seen on this photograph.")
         self._traps.spring("worker", windows.PREPARED)
-        return inputs.person
+        return super().prepare(inputs, key)
 
-    def denoise(
-        self,
-        prepared: Sequence[Image],
-        key: BatchKey,
-        on_progress: Callable[[float], None],
-        stopped: Callable[[int], bool],
-    ) -> list[Image | None]:
-        running = list(range(len(prepared)))
-        for step in range(NUM_STEPS):
-            time.sleep(self._picture_s / NUM_STEPS)
-            self._traps.spring("worker", windows.STEPPED)
-            on_progress((step + 1) / NUM_STEPS)
-            running = [index for index in running if not stopped(index)]
-        return [person if index in running else None for index, person in enumerate(prepared)]
+    def stepped(self) -> None:
+        self._traps.spring("worker", windows.STEPPED)
 
     def finish(self, prepared: Image, canvas: Image) -> Picture:
         self._traps.spring("worker", windows.MADE)
-        return Picture(canvas)
-
-    def forget(self) -> None:
-        """It remembers nobody."""
+        return super().finish(prepared, canvas)
 
 
 class TrappedBlobs(BlobStore):

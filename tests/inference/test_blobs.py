@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from s3_server import make_bucket, s3_server
 
 from inference.blobs import BlobStore, StorageError, Terms, check_key, purge_personal
 
@@ -21,26 +22,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def s3_endpoint() -> Iterator[str]:
-    server = pytest.importorskip("moto.server", reason="the S3 stand-in is a dev dependency: moto").ThreadedMotoServer(
-        port=0, verbose=False
-    )
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://127.0.0.1:{port}" if host == "0.0.0.0" else f"http://{host}:{port}"
-    server.stop()
+    with s3_server() as endpoint:
+        yield endpoint
 
 
 def open_bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> BlobStore:
-    for name, value in {
-        "AWS_ENDPOINT": endpoint,
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
     bucket = tmp_path.name.replace("_", "-").lower()
-    httpx.put(f"{endpoint}/{bucket}").raise_for_status()
+    make_bucket(endpoint, bucket, monkeypatch)
     return BlobStore.open(f"s3://{bucket}/prefix")
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from rq.job import Job
+from s3_server import make_bucket, s3_server
 
 from inference.blobs import BlobStore
 from inference.jobs import ErrorCode, Status
@@ -107,27 +108,17 @@ class Passing(BaseHTTPRequestHandler):
 @pytest.fixture
 def store(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Iterator[FailingStore]:
     """An S3 store that can fail, with the workshop's photographs in it."""
-    moto = pytest.importorskip("moto.server", reason="the S3 stand-in is a dev dependency: moto")
-    behind = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    behind.start()
-    store = FailingStore(behind.get_host_and_port()[1])
-    threading.Thread(target=store.serve_forever, daemon=True).start()
-    endpoint = f"http://127.0.0.1:{store.server_port}"
-    for name, value in {
-        "AWS_ENDPOINT": endpoint,
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    httpx.put(f"{endpoint}/bucket").raise_for_status()
-    blobs = BlobStore.open("s3://bucket")
-    for key in ("photos/person.png", "garments/0.png"):
-        blobs.put(key, workshop.blobs.get(key))
-    yield store
-    store.shutdown()
-    behind.stop()
+    with s3_server() as behind:
+        port = urlsplit(behind).port
+        assert port is not None
+        store = FailingStore(port)
+        threading.Thread(target=store.serve_forever, daemon=True).start()
+        make_bucket(f"http://127.0.0.1:{store.server_port}", "bucket", monkeypatch)
+        blobs = BlobStore.open("s3://bucket")
+        for key in ("photos/person.png", "garments/0.png"):
+            blobs.put(key, workshop.blobs.get(key))
+        yield store
+        store.shutdown()
 
 
 async def test_a_store_that_fails_for_a_moment_is_asked_again(workshop: Workshop, store: FailingStore) -> None:

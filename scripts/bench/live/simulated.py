@@ -23,10 +23,10 @@ NUM_STEPS = 4
 
 
 class SimulatedGenerator:
-    """One picture at a time, `picture_s` seconds each; the picture is the person's own."""
+    """`picture_s` seconds a batch, by default of one job; each picture is the person's own."""
 
-    def __init__(self, picture_s: float) -> None:
-        self.policy = BatchPolicy(max_jobs=1, window_s=0.0)
+    def __init__(self, picture_s: float, policy: BatchPolicy | None = None) -> None:
+        self.policy = policy or BatchPolicy(max_jobs=1, window_s=0.0)
         self.stats = Stats()
         self._picture_s = picture_s
 
@@ -40,12 +40,18 @@ class SimulatedGenerator:
         on_progress: Callable[[float], None],
         stopped: Callable[[int], bool],
     ) -> list[Image | None]:
+        running = list(range(len(prepared)))
         for step in range(NUM_STEPS):
             time.sleep(self._picture_s / NUM_STEPS)
+            self.stepped()
             on_progress((step + 1) / NUM_STEPS)
-            if stopped(0):
-                return [None]
-        return list(prepared)
+            running = [index for index in running if not stopped(index)]
+            if not running:
+                break
+        return [person if index in running else None for index, person in enumerate(prepared)]
+
+    def stepped(self) -> None:
+        """Called after each step, before anybody is told of it."""
 
     def finish(self, prepared: Image, canvas: Image) -> Picture:
         return Picture(canvas)
