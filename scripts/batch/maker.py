@@ -21,6 +21,7 @@ from inference.engine import Engine
 from inference.jobs import BatchKey, GenerationError
 from inference.options import EngineOptions
 from models.catalog import ModelCard, load_card
+from scripts.batch.memory import peak_bytes
 from scripts.batch.plan import Batch
 from scripts.batch.reading import RowError, read
 from scripts.batch.results import Result
@@ -148,6 +149,7 @@ class Maker:
             tuple(one.as_dict() for one in made.optimisations),
             job.seconds,
             self._station.device,
+            peak_bytes(self._station.device),
         )
 
     def _key(self, batch: Batch) -> BatchKey:

@@ -27,8 +27,10 @@ COLUMNS = (
 """Of the manifest. `output` is relative to its folder, inputs are as they were found; a list or table is JSON."""
 
 STAGES = ("read_s", "prepare_s", "denoise_s", "finish_s", "service_s")
-TIMING_COLUMNS = ("row", "name", "made_by", "finished_at", *STAGES)
-"""Seconds of a row's stages; of `denoise_s`, which a batch goes through together, its share."""
+TIMING_COLUMNS = ("row", "name", "made_by", "finished_at", *STAGES, "peak_bytes")
+"""Seconds of a row's stages; of `denoise_s`, which a batch goes through together, its share. `peak_bytes`: the most
+that the GPU's tensors, or on a CPU the whole process, had taken until then.
+"""
 
 
 def told_of(row: Row, result: Result, output: str, output_sha256: str, plan: Plan) -> dict[str, Any]:
@@ -57,7 +59,14 @@ def told_of(row: Row, result: Result, output: str, output_sha256: str, plan: Pla
 def timing_of(row: Row, result: Result, finished_at: str) -> dict[str, Any]:
     """A line of the timings, by column."""
     seconds = {name: round(value, 6) for name, value in result.seconds.items()}
-    return {"row": row.number, "name": row.name, "made_by": result.made_by, "finished_at": finished_at, **seconds}
+    return {
+        "row": row.number,
+        "name": row.name,
+        "made_by": result.made_by,
+        "finished_at": finished_at,
+        **seconds,
+        "peak_bytes": result.peak_bytes or "",
+    }
 
 
 def write_manifest(folder: Path, plan: Plan, lines: Sequence[Line]) -> None:

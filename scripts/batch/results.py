@@ -12,7 +12,8 @@ class Result:
     """`picture`: a PNG's bytes, or None with the `error` of why there is none, in a sentence.
 
     `sha256`: column of the inputs that were read -> digest. `seconds`: stage -> seconds; `made_by`: the device, or a
-    service's generation.
+    service's generation. `peak_bytes`: the most that its GPU, or on a CPU its process, had held until then; 0 where
+    nobody knows.
     """
 
     row: int
@@ -23,3 +24,4 @@ class Result:
     optimisations: tuple[Mapping[str, Any], ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     made_by: str = ""
+    peak_bytes: int = 0

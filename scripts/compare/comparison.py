@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from scripts.compare.statistics import Difference, differences
+from scripts.compare.pairing import set_differences
+from scripts.compare.statistics import Difference, Paired, differences, paired
 from scripts.compare.thumbnails import data_uri
 from scripts.evaluation.intervals import mean_interval
 from scripts.evaluation.metrics import METRICS
@@ -38,7 +39,7 @@ def compared(folders: Sequence[Path], num_pictures: int) -> dict[str, Any]:
     _with_pictures(told, rows, folders, num_pictures)
     return {
         "runs": [_run(folder, result) for folder, result in zip(folders, results, strict=True)],
-        "metrics": _metrics(results, rows),
+        "metrics": _metrics(folders, results, rows),
         "rows": told,
         "worst_by": _worst_by(told),
         "protocol": results[0].protocol,
@@ -76,21 +77,12 @@ def _run(folder: Path, result: Result) -> dict[str, Any]:
         "failed": result.num_failed,
         "seconds": asdict(mean_interval(cost.seconds)) if cost.seconds else None,
         "peak_bytes": cost.peak_bytes,
+        "memory_of": cost.memory_of,
     }
 
 
-def _metrics(results: Sequence[Result], rows: Rows) -> list[dict[str, Any]]:
-    pairs: list[tuple[list[float], list[float], bool]] = []
-    places = []
-    for metric in METRICS:
-        for number in range(1, len(results)):
-            scores = [(entries[0]["scores"], entries[number]["scores"]) for entries in rows.values()]
-            both = [(one, other) for one, other in scores if metric.name in one and metric.name in other]
-            if both:
-                ones, others = ([scores[metric.name] for scores in side] for side in zip(*both, strict=True))
-                pairs.append((ones, others, metric.higher_is_better))
-                places.append((metric.name, number))
-    found: dict[tuple[str, int], Difference] = dict(zip(places, differences(pairs), strict=True))
+def _metrics(folders: Sequence[Path], results: Sequence[Result], rows: Rows) -> list[dict[str, Any]]:
+    found = _differences(rows, len(results), set_differences(folders, results, list(rows)))
     return [
         {
             "name": metric.name,
@@ -107,6 +99,21 @@ def _metrics(results: Sequence[Result], rows: Rows) -> list[dict[str, Any]]:
         }
         for metric in METRICS
     ]
+
+
+def _differences(
+    rows: Rows, num_runs: int, of_sets: Mapping[tuple[str, int], Paired]
+) -> dict[tuple[str, int], Difference]:
+    """By metric and run, corrected for all that are on the page."""
+    found = dict(of_sets)
+    for metric in METRICS:
+        for number in range(1, num_runs):
+            scores = [(entries[0]["scores"], entries[number]["scores"]) for entries in rows.values()]
+            both = [(one, other) for one, other in scores if metric.name in one and metric.name in other]
+            if both:
+                ones, others = ([scores[metric.name] for scores in side] for side in zip(*both, strict=True))
+                found[metric.name, number] = paired(ones, others, higher_is_better=metric.higher_is_better)
+    return dict(zip(found, differences(list(found.values())), strict=True))
 
 
 def _row(name: str, entries: Sequence[dict[str, Any]], folders: Sequence[Path]) -> dict[str, Any]:

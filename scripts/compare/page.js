@@ -108,7 +108,7 @@ function drawFigures() {
   byId("figures").replaceChildren(tableHead("", ...data.runs.map((_, number) => runName(number)), ...heads), body);
   byId("figures-note").textContent = isFiltered()
     ? "Of the chosen rows alone: 95% intervals by bootstrap on this page; a verdict is where the interval of the paired difference leaves out zero. Distances of whole sets are not shown."
-    : "Small: 95% intervals. A verdict takes both: Wilcoxon's signed-rank test of the pairs, with Holm's correction (p < 0.05), and a bootstrap interval of the paired difference that leaves out zero.";
+    : "Small: 95% intervals. A verdict takes both, a paired test with Holm’s correction (p < 0.05) and a bootstrap interval of the paired difference that leaves out zero. The test is Wilcoxon’s of the signed ranks; for FID and KID, figures of whole sets, pictures of a pair are swapped by lot.";
   byId("chosen").textContent = `${rows.length} of ${data.rows.length} pairs`;
 }
 
@@ -134,8 +134,10 @@ function drawCost() {
     const seconds = run.seconds;
     const time = seconds ? element("td", {}, seconds.value.toPrecision(3), element("small", {}, `${seconds.low.toPrecision(3)} to ${seconds.high.toPrecision(3)}`)) : element("td", {}, "not recorded");
     const ratio = seconds && first && number ? `${(first.value / seconds.value).toFixed(2)} x` : "—";
-    const memory = run.peak_bytes ? `${(run.peak_bytes / 2 ** 30).toFixed(2)} GiB` : "not recorded";
-    body.append(element("tr", {}, element("td", {}, runName(number)), time, element("td", {}, ratio), element("td", {}, memory)));
+    const memory = run.peak_bytes
+      ? element("td", {}, `${(run.peak_bytes / 2 ** 30).toFixed(2)} GiB`, element("small", {}, run.memory_of === "GPU" ? "of a GPU" : "of a process"))
+      : element("td", {}, "not recorded");
+    body.append(element("tr", {}, element("td", {}, runName(number)), time, element("td", {}, ratio), memory));
   });
   byId("cost").replaceChildren(tableHead("", "seconds a picture", "as fast", "most memory"), body);
 }

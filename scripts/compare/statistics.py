@@ -1,21 +1,30 @@
-"""How runs differ from the first of them, picture by picture."""
+"""How runs differ from the first of them, and whether that may be chance."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy import stats
 
-from scripts.evaluation.intervals import mean_interval
+from scripts.evaluation.intervals import Interval, mean_interval
 
 LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
+class Paired:
+    """The difference of a run from the first one, and the `p` of its paired test, not corrected."""
+
+    interval: Interval
+    p: float
+    higher_is_better: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
-    """The mean of `num` paired differences and its interval; `p` of Wilcoxon's test, corrected for how many there are.
+    """The difference over `num` pairs and its interval; `p` is corrected for how many differences there are.
 
     `verdict`: better, worse, or unclear: clear only where both the interval and the test say so.
     """
@@ -28,22 +37,27 @@ class Difference:
     verdict: str
 
 
-def differences(pairs: Sequence[tuple[Sequence[float], Sequence[float], bool]]) -> list[Difference]:
-    """Of each (first run's values, another's, whether higher is better), by Holm's correction over all of them.
+def paired(ones: Sequence[float], others: Sequence[float], *, higher_is_better: bool) -> Paired:
+    """The mean difference of the pictures' values, by Wilcoxon's test and a bootstrap.
 
     Raises:
         ValueError: the values are not in pairs, or there are none.
     """
-    deltas = [np.subtract(others, ones) for ones, others, _ in pairs]
-    corrected = holm([_wilcoxon(delta) for delta in deltas])
-    found = []
-    for delta, (_, _, higher_is_better), p in zip(deltas, pairs, corrected, strict=True):
-        interval = mean_interval(delta.tolist())
-        is_clear = p < LEVEL and not interval.low <= 0 <= interval.high
-        good = "better" if (interval.value > 0) == higher_is_better else "worse"
-        verdict = good if is_clear else "unclear"
-        found.append(Difference(interval.value, interval.low, interval.high, interval.num, p, verdict))
-    return found
+    delta = np.subtract(others, ones)
+    return Paired(mean_interval(delta.tolist()), _wilcoxon(delta), higher_is_better)
+
+
+def differences(found: Sequence[Paired]) -> list[Difference]:
+    """What is said of each, by Holm's correction over all of them."""
+    corrected = holm([one.p for one in found])
+    return [_difference(one, p) for one, p in zip(found, corrected, strict=True)]
+
+
+def _difference(found: Paired, p: float) -> Difference:
+    interval = found.interval
+    is_clear = p < LEVEL and not interval.low <= 0 <= interval.high
+    good = "better" if (interval.value > 0) == found.higher_is_better else "worse"
+    return Difference(**asdict(interval), p=p, verdict=good if is_clear else "unclear")
 
 
 def holm(values: Sequence[float]) -> list[float]:

@@ -49,20 +49,21 @@ def kernel_interval(ones: Features, others: Features) -> Interval:
 
 def _discrepancies(ones: Features, others: Features, count_1: Features, count_2: Features) -> Features:
     """`[R]`, for how often each picture counts in each of R draws: `[R, N]`."""
-    across = np.einsum("rn,rn->r", count_1 @ _kernel(ones, others), count_2)
+    across = np.einsum("rn,rn->r", count_1 @ kernel_of(ones, others), count_2)
     across /= count_1.sum(1) * count_2.sum(1)
     return np.asarray(_within(ones, count_1) + _within(others, count_2) - 2 * across, np.float64)
 
 
 def _within(features: Features, counts: Features) -> Features:
     """The mean over all pairs of different pictures."""
-    values = _kernel(features, features)
+    values = kernel_of(features, features)
     np.fill_diagonal(values, 0)
     pairs = counts.sum(1) ** 2 - (counts**2).sum(1)
     return np.asarray(np.einsum("rn,rn->r", counts @ values, counts) / pairs, np.float64)
 
 
-def _kernel(ones: Features, others: Features) -> Features:
+def kernel_of(ones: Features, others: Features) -> Features:
+    """`[N, M]` of (x·y / D + 1)³."""
     return np.asarray((ones @ others.T / ones.shape[1] + 1) ** 3, np.float64)
 
 

@@ -18,7 +18,7 @@ from scripts.evaluation.scoring import Scored
 from scripts.evaluation.sources import Sources
 
 FILE = "evaluation.json"
-FORMAT = 1
+FORMAT = 2
 PACKAGES = ("numpy", "pillow", "scikit-image", "scipy", "torch", "torchmetrics", "transformers")
 NEEDS = {
     "identity_kept": "needs the photographs of the manifest, and masks: --masks DIR",
@@ -31,7 +31,10 @@ NEEDS = {
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A run that was judged. `metrics`: name -> its figures, or why there are none; `rows`: each with its scores."""
+    """A run that was judged. `metrics`: name -> its figures, or why there are none; `rows`: each with its scores.
+
+    `features`: SHA-256 of the file beside it with the features of FID and KID, empty without.
+    """
 
     run: str
     card: str
@@ -40,6 +43,7 @@ class Result:
     num_failed: int
     metrics: Mapping[str, Mapping[str, Any]]
     rows: tuple[Mapping[str, Any], ...]
+    features: str = ""
     format: int = FORMAT
 
     @property
@@ -55,7 +59,7 @@ class Result:
 
 
 def made(run: Run, sources: Sources, judges: Judges, scored: Scored) -> Result:
-    """The result of a run."""
+    """The result of a run, whose folder then holds its features."""
     protocol = {
         "asked": {"num": len(run.rows) + len(run.failed), "sha256": run.asked},
         **sources.told(),
@@ -66,7 +70,8 @@ def made(run: Run, sources: Sources, judges: Judges, scored: Scored) -> Result:
     metrics = {metric.name: _told(metric, judges, scored) for metric in METRICS}
     rows = tuple(_row(run.folder, row, sources) | {"scores": scored.rows[row.name]} for row in run.rows)
     versions = {name: version(name) for name in PACKAGES}
-    return Result(run.folder.resolve().name, run.card, protocol, versions, len(run.failed), metrics, rows)
+    features = scored.features.write(run.folder) if scored.features else ""
+    return Result(run.folder.resolve().name, run.card, protocol, versions, len(run.failed), metrics, rows, features)
 
 
 def read_result(folder: Path) -> Result:

@@ -91,10 +91,11 @@ def pictures_in(folder: Path) -> dict[str, Path]:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """`seconds` of each row, all stages together; `peak_bytes` of device memory; as far as `batch` wrote them down."""
+    """`seconds` of each row, all stages together; `peak_bytes` of `memory_of`; as far as `batch` wrote them down."""
 
     seconds: tuple[float, ...] = ()
     peak_bytes: int | None = None
+    memory_of: str = ""
 
 
 def cost_of(folder: Path) -> Cost:
@@ -105,7 +106,9 @@ def cost_of(folder: Path) -> Cost:
         lines = list(csv.DictReader(stream))
     stages = [[float(line[name]) for name in STAGES if line.get(name)] for line in lines]
     peaks = [int(line["peak_bytes"]) for line in lines if line.get("peak_bytes")]
-    return Cost(tuple(sum(seconds) for seconds in stages if seconds), max(peaks, default=None))
+    made_by = {line.get("made_by") or "" for line in lines if line.get("peak_bytes")}
+    memory_of = "GPU" if any(name.startswith("cuda") for name in made_by) else "process" if peaks else ""
+    return Cost(tuple(sum(seconds) for seconds in stages if seconds), max(peaks, default=None), memory_of)
 
 
 def digest(paths: Iterable[Path]) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 from models.base import Image
 from scripts.evaluation.distances import Features, frechet_interval, kernel_interval
+from scripts.evaluation.features import SetFeatures
 from scripts.evaluation.intervals import Interval
 from scripts.evaluation.judges import Judges
 from scripts.evaluation.pictures import Region, read_mask, read_picture, size_of
@@ -27,12 +28,13 @@ OnProgress = Callable[[str, int, int], None]
 """Told of what is done, how many of it, and of how many."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Scored:
-    """`rows`: row's name -> its scores; `sets`: name of a distance -> what it is."""
+    """`rows`: row's name -> its scores; `sets`: name of a distance -> what it is, of `features`."""
 
     rows: dict[str, Scores] = field(default_factory=dict)
     sets: dict[str, Interval] = field(default_factory=dict)
+    features: SetFeatures | None = None
 
 
 def score(run: Run, sources: Sources, judges: Judges, on_progress: OnProgress) -> Scored:
@@ -48,7 +50,8 @@ def score(run: Run, sources: Sources, judges: Judges, on_progress: OnProgress) -
             scored.rows[row.name] |= _seen(row, sources, judges)
             on_progress("networks", done, len(run.rows))
     if "fid-inception" in judges.loaded and min(len(run.rows), len(sources.real)) >= LEAST:
-        scored.sets.update(_distances(run, sources, judges.loaded["fid-inception"], on_progress))
+        scored.features = _set_features(run, sources, judges.loaded["fid-inception"], on_progress)
+        scored.sets = _distances(scored.features)
     return scored
 
 
@@ -88,13 +91,17 @@ def _cut(result: Image, garment: Region | None) -> Image:
     return result[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _distances(run: Run, sources: Sources, network: Any, on_progress: OnProgress) -> dict[str, Interval]:
+def _set_features(run: Run, sources: Sources, network: Any, on_progress: OnProgress) -> SetFeatures:
     """The real pictures keep their own sizes: the network has one of its own."""
     made = _features((read_picture(row.output, sources.size) for row in run.rows), network, on_progress, len(run.rows))
     real = _features((_as_it_is(path) for path in sources.real), network, on_progress, len(sources.real))
-    kid = kernel_interval(made, real)
+    return SetFeatures(made, real)
+
+
+def _distances(of: SetFeatures) -> dict[str, Interval]:
+    kid = kernel_interval(of.made, of.real)
     thousand = Interval(kid.value * 1000, kid.low * 1000, kid.high * 1000, kid.num)
-    return {"fid": frechet_interval(made, real), "kid": thousand}
+    return {"fid": frechet_interval(of.made, of.real), "kid": thousand}
 
 
 def _as_it_is(path: Path) -> Image:

@@ -30,11 +30,11 @@ class MemoryWatch:
     def _watch(self) -> None:
         while not self._stop.wait(LOOK_EVERY_S):
             for child in self._root.children(recursive=True):
-                self.peaks[child.pid] = max(self.peaks.get(child.pid, 0), _peak(child.pid))
+                self.peaks[child.pid] = max(self.peaks.get(child.pid, 0), peak_of(child.pid))
 
 
-def _peak(pid: int) -> int:
-    """The most it ever held, as the kernel tells it; 0 when it is gone."""
+def peak_of(pid: int) -> int:
+    """The most bytes that a process ever held, as Linux tells it; 0 when it is gone, and elsewhere."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:

@@ -60,6 +60,7 @@ def test_it_says_which_run_is_better_and_where(page: Page) -> None:
     expect(page.locator("#absent")).to_contain_text("fitting-room fetch fid-inception")
     expect(page.locator("#cost tbody tr")).to_have_count(3)
     expect(page.locator("#cost")).to_contain_text("0.565")
+    expect(page.locator("#cost")).to_contain_text("0.69 GiBof a process")
 
 
 def test_filters_choose_rows_of_figures_and_pictures(page: Page) -> None:

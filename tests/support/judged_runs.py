@@ -61,10 +61,10 @@ def make_run(folder: Path, data: DataSet, noise: int, *, failed: int = 0, second
         category = "upper" if number % 2 else "lower"
         error = "" if output else "This photograph shows nobody."
         rows.append([number + 1, name, output, error, category, "paperdoll", number, noise + 1, person, garment, ""])
-        timings.append([number + 1, name, 0.01, seconds + number / 100])
+        timings.append([number + 1, name, "cpu", 0.01, seconds + number / 100, (700 + noise) * 2**20 + number])
     columns = ["row", "name", "output", "error", "category", "card", "seed", "steps", "person", "garment", "mask"]
     _write(folder / "manifest.csv", columns, rows)
-    _write(folder / "timings.csv", ["row", "name", "read_s", "denoise_s"], timings)
+    _write(folder / "timings.csv", ["row", "name", "made_by", "read_s", "denoise_s", "peak_bytes"], timings)
     return folder
 
 

@@ -58,7 +58,11 @@ def check_kills(num_rows: int, kills: tuple[int, ...], folder: Path) -> None:
     pictures = {f"pictures/{path.name}" for path in (folder / "killed" / "pictures").iterdir()}
     assert pictures == {line["output"] for line in lines if line["output"]}
     with (folder / "killed" / "timings.csv").open(newline="") as stream:
-        assert [line["row"] for line in csv.DictReader(stream)] == [line["row"] for line in lines]
+        timings = list(csv.DictReader(stream))
+    assert [line["row"] for line in timings] == [line["row"] for line in lines]
+    torch_alone = 100 * 2**20  # bytes
+    made = {line["row"] for line in lines if line["output"]}
+    assert all(int(line["peak_bytes"]) > torch_alone for line in timings if line["row"] in made)
 
 
 @pytest.mark.timeout(900)

@@ -13,7 +13,12 @@ from typer.testing import CliRunner
 
 from models.catalog import CardError
 from scripts.cli import made
-from scripts.compare.statistics import differences, holm
+from scripts.compare.statistics import differences, holm, paired
+from scripts.evaluation.judges import Judges
+from scripts.evaluation.result import made as result_of
+from scripts.evaluation.run_folder import read_run
+from scripts.evaluation.scoring import score
+from scripts.evaluation.sources import Sources
 
 
 def fitting_room(*words: object) -> str:
@@ -47,12 +52,37 @@ def test_noise_alone_is_seldom_called_a_difference_and_a_shift_is() -> None:
     clear = 0
     for _ in range(100):
         ones, others = rng.normal(size=(2, 30))
-        clear += differences([(ones.tolist(), others.tolist(), True)])[0].verdict != "unclear"
+        clear += differences([paired(ones.tolist(), others.tolist(), higher_is_better=True)])[0].verdict != "unclear"
     assert clear <= 10
     ones = rng.normal(size=40)
     pair = ones.tolist(), (ones + 0.1).tolist()
-    better, worse = differences([(*pair, True), (*pair, False)])
+    better, worse = differences([paired(*pair, higher_is_better=higher) for higher in (True, False)])
     assert (better.verdict, worse.verdict) == ("better", "worse")
+
+
+def test_distances_of_sets_are_compared_in_pairs_as_long_as_their_features_are_there(tmp_path: Path) -> None:
+    """A small stand-in of the network: the mean and the spread of each channel."""
+
+    def network(images: list[np.ndarray]) -> np.ndarray:
+        pixels = [image.reshape(-1, 3) / 255 for image in images]
+        return np.stack([np.concatenate([one.mean(0), one.std(0)]) for one in pixels])
+
+    data = draw(tmp_path / "set", 30)
+    runs = [make_run(tmp_path / name, data, noise) for name, noise in (("near", 5), ("far", 90))]
+    for folder in runs:
+        run = read_run(folder)
+        sources = Sources.of(run, data.truths, data.masks, None)
+        judges = Judges(loaded={"fid-inception": network}, sha256={"fid-inception": "0" * 64})
+        result_of(run, sources, judges, score(run, sources, judges, lambda *_: None)).write(folder)
+    found = json.loads(fitting_room("compare", *runs, "-o", tmp_path / "page.html").splitlines()[-1])
+    told = found["differences"]["far"]
+    assert (told["fid"]["verdict"], told["kid"]["verdict"]) == ("worse", "worse")
+    assert told["fid"]["num"] == 30
+    for folder in runs:
+        assert json.loads((folder / "evaluation.json").read_text())["features"]
+    (runs[1] / "features.npz").write_bytes(b"another run's")
+    without = json.loads(fitting_room("compare", *runs, "-o", tmp_path / "page.html").splitlines()[-1])
+    assert set(told) - set(without["differences"]["far"]) == {"fid", "kid"}
 
 
 def test_holm_corrects_step_by_step() -> None:
