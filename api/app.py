@@ -27,6 +27,7 @@ from api.routes import (
     generations,
     operations,
     privacy,
+    shares,
     storage,
     uploads,
     webhooks,
@@ -77,7 +78,18 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     error_handlers.install(app)
-    for routes in (fitting_room, uploads, generations, extras, privacy, storage, operations, webhooks, documentation):
+    for routes in (
+        fitting_room,
+        uploads,
+        generations,
+        shares,
+        extras,
+        privacy,
+        storage,
+        operations,
+        webhooks,
+        documentation,
+    ):
         app.include_router(routes.router)
     app.add_middleware(ShortWay)
     if settings.mode == "open":

@@ -7,10 +7,13 @@ import json
 import logging
 import time
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from api import emails
 from api.erasures import erased_with
 from api.shopify_webhooks import (
     FORGET_CUSTOMER,
@@ -20,8 +23,9 @@ from api.shopify_webhooks import (
     TELL_CUSTOMER,
     UNINSTALLED,
 )
+from api.sources.customers import CustomerRefused
 from api.sources.kept import Kept
-from api.tasks import Tasks
+from api.tasks import LOOK_EVERY_S, Tasks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -31,7 +35,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 0.5
 PAUSE_S = 5.0  # while Redis is away
 SHOWN = "fitting-room:product-shown:"  # + shop:number -> digest of what its shop told last
 SHOWN_S = 30 * 86400
@@ -40,7 +43,10 @@ REQUESTS_S = 30 * 86400  # in which a shop has to be told what is held of its cu
 
 @asynccontextmanager
 async def tasks_done(shared: Services) -> AsyncIterator[None]:
-    """While this lasts, tasks are done."""
+    """While this lasts, tasks are done, where any can be: Shopify's, and what is told to it."""
+    if not any(shop.app_secrets or shared.settings.reaches_admin(shop) for shop in shared.doorkeeper.shops.values()):
+        yield
+        return
     ending = asyncio.Event()
     doing = asyncio.create_task(_do_tasks(shared, ending))
     try:
@@ -54,15 +60,18 @@ async def tasks_done(shared: Services) -> AsyncIterator[None]:
 async def _do_tasks(shared: Services, ending: asyncio.Event) -> None:
     """Until it is `ending`. What fails is tried again, what breaks off is done by another process."""
     tasks = Tasks(shared.redis)
-    while not ending.is_set():
-        try:
-            if (found := await tasks.take()) is None:
-                await asyncio.sleep(LOOK_EVERY_S)
-                continue
-            await _do(shared, tasks, *found)
-        except RedisError as error:
-            log.warning("Redis did not answer whoever does the tasks: %s", error)
-            await asyncio.sleep(PAUSE_S)
+    url, timeout_s = shared.settings.redis_url, LOOK_EVERY_S + PAUSE_S
+    async with Redis.from_url(url, max_connections=1, socket_timeout=timeout_s) as waiting:
+        while not ending.is_set():
+            try:
+                found = await tasks.take()
+                if isinstance(found, float):
+                    await Tasks(waiting).wait(found)
+                else:
+                    await _do(shared, tasks, *found)
+            except RedisError as error:
+                log.warning("Redis did not answer whoever does the tasks: %s", error)
+                await asyncio.sleep(PAUSE_S)
 
 
 async def _do(shared: Services, tasks: Tasks, name: str, task: Task) -> None:
@@ -78,18 +87,37 @@ async def _do(shared: Services, tasks: Tasks, name: str, task: Task) -> None:
 
 
 async def _forget_shop(shared: Services, task: Task) -> None:
+    await emails.forget_all(shared.redis, task.shop)
     await erased_with(shared, lambda eraser: eraser.shop(task.shop))
     await _forget_products(shared, task)
 
 
 async def _forget_customer(shared: Services, task: Task) -> None:
-    await erased_with(shared, lambda eraser: eraser.shopper(task.shop, task.told["identity"], everywhere=True))
+    mailbox, identity = task.told.get("mailbox", ""), task.told["identity"]
+    await emails.forget(shared.redis, task.shop, mailbox=mailbox, identity=identity)
+    if identity:
+        await erased_with(shared, lambda eraser: eraser.shopper(task.shop, identity, everywhere=True))
 
 
 async def _forget_products(shared: Services, task: Task) -> None:
     await Kept(shared.redis).forget_shop(task.shop)
     async for key in shared.redis.scan_iter(f"{SHOWN}{task.shop}:*", 500):
         await shared.redis.delete(key)
+
+
+async def _deliver_email(shared: Services, task: Task) -> None:
+    if emails.is_too_old(task):
+        shared.metrics.collected(task.shop, "GIVEN_UP")
+        log.error("%s did not take an e-mail address within three days, so it is forgotten", task.shop)
+        return
+    consented_at = datetime.fromtimestamp(task.told["at"], UTC) if task.told["consents"] else None
+    try:
+        await shared.customers.keep(task.shop, task.told["address"], consented_at)
+    except CustomerRefused as refusal:
+        shared.metrics.collected(task.shop, "REFUSED")
+        log.warning("%s refuses an e-mail address, for its %s", task.shop, refusal)
+    else:
+        shared.metrics.collected(task.shop, "DELIVERED")
 
 
 async def _note_request(shared: Services, task: Task) -> None:
@@ -117,4 +145,5 @@ WORK: dict[str, Callable[[Services, Task], Awaitable[None]]] = {
     UNINSTALLED: _forget_products,
     PRODUCT_CHANGED: _renew_product,
     PRODUCT_DELETED: _renew_product,
+    emails.DELIVER: _deliver_email,
 }

@@ -10,17 +10,21 @@ from fastapi import Depends, Header, Query, Request
 from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
+from api.errors import TooMany, TooManyEmails, TooManyShares, TooManyUploads
 from api.links import Links
 from api.products import Products
+from api.rates import count
 from api.services import Services
 from api.settings import Settings
 from api.shopper import Caller, Shopper
 from api.shops import ShopSettings
-from api.upload_limit import WINDOW_S, count_upload
 from inference.blobs import BlobStore
 from inference.queue import GenerationQueue
 
 CALLER = "fitting_room.caller"
+UPLOADS_S = 300  # in which `upload_limit` are taken
+SHARES_A_MINUTE = 20
+EMAILS_AN_HOUR = 5
 
 # Each asks the request itself: the framework would solve a dependency of a dependency again for each that names it.
 
@@ -106,12 +110,28 @@ async def visit(request: Request, client_id: ClientId = None, x_shopper_id: Shop
 
 async def counted_upload(request: Request, client_id: ClientId = None, x_shopper_id: ShopperId = None) -> Shopper:
     """Who sends one upload more, unless there were too many; `open` mode counts none on its owner's machine."""
+    maximum = services_of(request).settings.upload_limit
+    return await _counted(request, client_id, "uploads", maximum, UPLOADS_S, TooManyUploads)
+
+
+async def counted_share(request: Request, client_id: ClientId = None, x_shopper_id: ShopperId = None) -> Shopper:
+    """The same who shares."""
+    return await _counted(request, client_id, "shares", SHARES_A_MINUTE, 60, TooManyShares)
+
+
+async def counted_email(request: Request, client_id: ClientId = None, x_shopper_id: ShopperId = None) -> Shopper:
+    """The same who tells an e-mail address."""
+    return await _counted(request, client_id, "emails", EMAILS_AN_HOUR, 3600, TooManyEmails)
+
+
+async def _counted(
+    request: Request, client_id: UUID | None, what: str, maximum: int, window_s: int, refusal: type[TooMany]
+) -> Shopper:
     shared, asking = services_of(request), caller_of(request)
     sender = shared.doorkeeper.sender(asking, request, client_id)
-    if shared.settings.mode == "open":
-        return sender
-    limits = sender.limits(shared.settings.upload_limit, shared.settings.address_factor, WINDOW_S)
-    await count_upload(shared.redis, asking.shop.domain, limits)
+    if shared.settings.mode != "open":
+        limits = sender.limits(maximum, shared.settings.address_factor, window_s)
+        await count(shared.redis, what, asking.shop.domain, limits, refusal)
     return sender
 
 
@@ -124,4 +144,6 @@ ProductsDep = Annotated[Products, Depends(products)]
 BlobsDep = Annotated[BlobStore, Depends(blobs)]
 ShopDep = Annotated[ShopSettings, Depends(shop)]
 SenderDep = Annotated[Shopper, Depends(counted_upload)]
+SharerDep = Annotated[Shopper, Depends(counted_share)]
+TellerDep = Annotated[Shopper, Depends(counted_email)]
 VisitDep = Annotated[Visit, Depends(visit)]

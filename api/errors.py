@@ -34,7 +34,7 @@ class ApiError(Exception):
     def message(self) -> str:
         return str(self)
 
-    def body(self) -> dict[str, str]:
+    def body(self) -> dict[str, Any]:
         return {"message": self.message, "code": self.code}
 
 
@@ -48,6 +48,13 @@ class BadPhoto(ApiError):
     status = 400
     code = "PHOTO_UNUSABLE"
     example = "This file is not a picture we can read. Please upload a JPEG, PNG, WebP or HEIC photograph."
+
+
+class EmailInvalid(BadRequest):
+    example = "Invalid email format"
+
+    def body(self) -> dict[str, Any]:
+        return {"success": False, **super().body()}
 
 
 class ConsentMissing(ApiError):
@@ -123,24 +130,39 @@ class IdempotencyKeyReused(ApiError):
     example = "This Idempotency-Key was already used for another request. Use a new key."
 
 
-class TooManyUploads(ApiError):
+class TooMany(ApiError):
+    """Of something that is done by strangers."""
+
     status = 429
     code = "RATE_LIMIT_EXCEEDED"
+    example = "This has been asked many times just now. Please wait a little."
+    says_when = True
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__(headers={"Retry-After": str(wait_s)})
+
+
+class TooManyUploads(TooMany):
     example = "You have sent many photographs just now. Please wait a few minutes."
-    says_when = True
-
-    def __init__(self, wait_s: int) -> None:
-        super().__init__(headers={"Retry-After": str(wait_s)})
 
 
-class TooManyErasures(ApiError):
-    status = 429
-    code = "RATE_LIMIT_EXCEEDED"
+class TooManyErasures(TooMany):
     example = "Data has been deleted many times from your network. Please come back later, or ask the shop."
-    says_when = True
 
-    def __init__(self, wait_s: int) -> None:
-        super().__init__(headers={"Retry-After": str(wait_s)})
+
+class TooManyShares(TooMany):
+    example = "You have shared many pictures just now. Please wait a minute."
+
+
+class TooManyViews(TooMany):
+    example = "Many shared pictures were opened from your network just now. Please wait a minute."
+
+
+class TooManyEmails(TooMany):
+    example = "Many e-mail addresses were sent from here just now. Please come back in an hour."
+
+    def body(self) -> dict[str, Any]:
+        return {"success": False, **super().body()}
 
 
 class Unavailable(ApiError):

@@ -48,6 +48,18 @@ class HttpMetrics:
             ("shop", "event"),
             registry=self._registry,
         )
+        self._emails = Counter(
+            "fitting_room_emails",
+            "E-mail addresses that shoppers told, and what became of them, as far as this API process knows.",
+            ("shop", "state"),
+            registry=self._registry,
+        )
+        self._shares = Counter(
+            "fitting_room_shares",
+            "Shared pictures, by this API process: links that were asked for, and pages that were seen.",
+            ("shop", "what"),
+            registry=self._registry,
+        )
         self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -69,6 +81,14 @@ class HttpMetrics:
     def told(self, shop: str, event: str) -> None:
         """One of a storefront's events more. `event` is one of few names."""
         self._events.labels(shop, event).inc()
+
+    def collected(self, shop: str, state: str) -> None:
+        """One e-mail address more that is in this `state`."""
+        self._emails.labels(shop, state).inc()
+
+    def shared(self, shop: str, what: str) -> None:
+        """One link (`ASKED`) or one look at its page (`SEEN`) more."""
+        self._shares.labels(shop, what).inc()
 
     def collect(self) -> Iterable[Metric]:
         return self._registry.collect()

@@ -15,9 +15,11 @@ from api.remote_pictures import RemotePictures
 from api.secret import signing_key
 from api.shares import Shares
 from api.shopper import Doorkeeper
+from api.sources.customers import Customers
 from api.sources.remembered import Remembered
 from api.sources.shopify import ShopifyProducts
 from api.streams import MOST_STREAMS, Places
+from api.views import Views
 from inference.holdings import Holdings
 from inference.queue import GenerationQueue
 
@@ -46,8 +48,10 @@ class Services:
     shares: Shares
     holdings: Holdings
     products: ProductSource
+    customers: Customers
     folder: Products | None  # whose products these are, if a folder's
     metrics: HttpMetrics
+    views: Views = field(default_factory=Views)
     streams: Places = field(default_factory=Places)
     decoders: Decoders = field(default_factory=Decoders)
     closing: asyncio.Event = field(default_factory=asyncio.Event)  # set when the process is asked to end
@@ -78,6 +82,9 @@ async def open_services(
                 settings.shops, settings.product_source, redis, streaming, pictures, settings.categories
             )
             products = await stack.enter_async_context(source)
+        customers = Customers({})
+        if reached := [shop for shop in settings.shops if settings.reaches_admin(shop)]:
+            customers = await stack.enter_async_context(Customers.open(reached))
         yield Services(
             settings=settings,
             doorkeeper=Doorkeeper(settings, signing_key(settings, "identities")),
@@ -88,6 +95,7 @@ async def open_services(
             shares=Shares(signing_key(settings, "shares")),
             holdings=Holdings(redis, int(settings.terms.longest_s)),
             products=products,
+            customers=customers,
             folder=folder,
             metrics=metrics,
         )

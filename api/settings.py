@@ -83,8 +83,8 @@ class Settings(BaseSettings):
     )
     product_source: Literal["folder", "admin", "storefront"] = Field(
         "folder",
-        description="Who tells the products: the folder `products`, or Shopify by its `admin` or `storefront` API, "
-        "for which each shop needs a `shopify_token_env`.",
+        description="Who tells the products: the folder `products`, or Shopify by its `admin` API, for which each "
+        "shop needs a `shopify_client_id` or `shopify_token_env`, or by its `storefront` API, which needs the latter.",
     )
     products: Path = Field(
         SAMPLES,
@@ -237,8 +237,12 @@ class Settings(BaseSettings):
         if self.mode == "open":
             raise ValueError("open mode shows the products of a folder: use product_source folder, or another mode.")
         for shop in self.shops:
-            if not shop.shopify_token_env:
+            if self.product_source == "storefront" and not shop.shopify_token_env:
                 raise ValueError(f"Shop {shop.domain} needs shopify_token_env: Shopify tells its products.")
+            if self.product_source == "admin" and not self.reaches_admin(shop):
+                raise ValueError(
+                    f"Shop {shop.domain} needs shopify_client_id or shopify_token_env: Shopify tells its products."
+                )
         return self
 
     @model_validator(mode="after")
@@ -264,6 +268,11 @@ class Settings(BaseSettings):
         """Whence products' pictures may be fetched."""
         theirs = () if self.product_source == "folder" else (SHOPIFY_PICTURES, *(shop.domain for shop in self.shops))
         return frozenset((*self.image_hosts, *theirs))
+
+    def reaches_admin(self, shop: ShopSettings) -> bool:
+        """Whether there is a token for that shop's Admin API."""
+        has_lasting_token = shop.shopify_token_env is not None and self.product_source != "storefront"
+        return shop.shopify_client_id is not None or has_lasting_token
 
     @property
     def terms(self) -> Terms:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from api.emails import written_alike
 from api.errors import BadRequest, Unauthorised
 from api.tasks import Task
 
@@ -26,6 +27,7 @@ UNINSTALLED, PRODUCT_CHANGED, PRODUCT_DELETED = "app/uninstalled", "products/upd
 
 class _Customer(BaseModel):
     id: int | None = None
+    email: str | None = None
 
 
 class _DataRequest(BaseModel):
@@ -105,9 +107,13 @@ def _uninstalled(body: bytes, shop: str, _: Doorkeeper) -> dict[str, Any]:
 def _redact(body: bytes, shop: str, doorkeeper: Doorkeeper) -> dict[str, Any] | None:
     found = _Redact.model_validate_json(body)
     _is_about(shop, found.shop_domain)
-    if found.customer.id is None:
-        return None  # known by e-mail alone, and nothing is kept by that
-    return {"identity": doorkeeper.customer(shop, str(found.customer.id))}
+    number, address = found.customer.id, found.customer.email
+    if number is None and not address:
+        return None
+    return {
+        "identity": "" if number is None else doorkeeper.customer(shop, str(number)),
+        "mailbox": doorkeeper.mailbox(shop, written_alike(address)) if address else "",
+    }
 
 
 def _asked(body: bytes, shop: str, doorkeeper: Doorkeeper) -> dict[str, Any] | None:

@@ -103,7 +103,7 @@ class Doorkeeper:
         """The hash of the network address that asks, where addresses tell people apart."""
         if self._settings.mode != "shopify":
             return None
-        return self._hash(caller.shop.domain, "address", self._address(request))
+        return self._hash(caller.shop.domain, "address", self._address(request, 1 + self._settings.trusted_proxies))
 
     def customer(self, shop: str, customer_id: str) -> str:
         """The identity of a customer that the shop vouches for."""
@@ -112,6 +112,14 @@ class Doorkeeper:
     def anonymous(self, shop: str, client_id: str) -> str:
         """The identity of a browser that calls itself so."""
         return self._hash(shop, "anonymous", client_id)
+
+    def mailbox(self, shop: str, email: str) -> str:
+        """By which a shop's customer is found again who is known by an e-mail address alone."""
+        return self._hash(shop, "mailbox", email.strip().casefold())
+
+    def visitor(self, request: Request) -> str:
+        """The hash of the address of somebody who comes by themselves, not through Shopify."""
+        return self._hash("visitor", self._address(request, self._settings.trusted_proxies))
 
     def _anyone(self, _: Request) -> Caller:
         return Caller(next(iter(self.shops.values())))
@@ -132,13 +140,12 @@ class Doorkeeper:
         shop = self.shops.get(domain)
         return shop.app_secrets if shop else ()
 
-    def _address(self, request: Request) -> str:
-        """The address that Shopify saw, as far as it tells people apart."""
+    def _address(self, request: Request, index: int) -> str:
+        """The address that the `index`th proxy before us saw, as far as it tells people apart."""
         seen = [part.strip() for part in ",".join(request.headers.getlist("x-forwarded-for")).split(",")]
-        index = 1 + self._settings.trusted_proxies
         direct = request.client.host if request.client else ""
         try:
-            return _network(seen[-index] if len(seen) >= index else direct)
+            return _network(seen[-index] if 0 < index <= len(seen) else direct)
         except ValueError:
             return direct
 

@@ -39,8 +39,14 @@ class ShopSettings(BaseModel):
     api_key_envs: tuple[str, ...] = Field((), description="Variables with the API keys the shop's server may use.")
     shopify_token_env: str | None = Field(
         None,
-        description="Variable with the token by which Shopify tells the shop's products: the Admin API's access token, "
-        "or the Storefront API's private one, as `product_source` says.",
+        description="Variable with a lasting token: the Storefront API's private one where `product_source` is "
+        "`storefront`, else the Admin API's access token, where the app has no `shopify_client_id`.",
+    )
+    shopify_client_id: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        description="Client id of the shop's app: with it and the app's secret the service gets itself a token of the "
+        "Admin API, which Shopify grants for a day at a time.",
     )
     pictures_are_worn: bool = Field(
         False, description="Somebody wears the garments in the pictures that Shopify has of the shop's products."
@@ -70,6 +76,12 @@ class ShopSettings(BaseModel):
                 f"at least {SHORTEST_WEBHOOK_SECRET} random bytes."
             )
         return name
+
+    @model_validator(mode="after")
+    def _apps_have_secrets(self) -> Self:
+        if self.shopify_client_id and not self.app_secret_envs:
+            raise ValueError(f"Shop {self.domain} needs app_secret_envs beside shopify_client_id: its app's secret.")
+        return self
 
     @model_validator(mode="after")
     def _webhooks_are_signed(self) -> Self:

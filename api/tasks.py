@@ -8,32 +8,41 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from redis.asyncio import Redis
 
 DUE = "fitting-room:tasks"  # id -> when it is due
 WHAT = "fitting-room:tasks:what"  # id -> the task as JSON
+NEWS = "fitting-room:tasks:news"  # one element when there is a new task: a hint to whoever waits, and no more
+NEWS_S = 60
 SEEN = "fitting-room:webhook:"  # + shop:id of a webhook that was taken
 SEEN_S = 2 * 86400  # Shopify repeats for four hours
 AGAIN_S = 120  # until what a process took and never settled is due again
 PAUSES_S = (5, 30, 120, 600, 3600)  # before each further attempt; the last for all that follow
+LOOK_EVERY_S = 30.0  # should a hint be lost, or whoever got it
 
 NOW = "local now = redis.call('TIME')[1] + redis.call('TIME')[2] / 1e6\n"
 ADD = (
     NOW
     + """
+if redis.call('HEXISTS', KEYS[2], ARGV[3]) == 1 then return 0 end
 if ARGV[1] ~= '' and not redis.call('SET', ARGV[1], '', 'NX', 'EX', ARGV[2]) then return 0 end
 redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
 redis.call('ZADD', KEYS[1], now, ARGV[3])
+if redis.call('LLEN', KEYS[3]) == 0 then redis.call('LPUSH', KEYS[3], '') end
+redis.call('EXPIRE', KEYS[3], ARGV[5])
 return 1
 """
 )
 TAKE = (
     NOW
     + """
-local id = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 1)[1]
-if not id then return nil end
-redis.call('ZADD', KEYS[1], now + ARGV[1], id)
-return { id, redis.call('HGET', KEYS[2], id) or '' }
+local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+if not first[1] then return '' end
+if tonumber(first[2]) > now then return tostring(first[2] - now) end
+redis.call('ZADD', KEYS[1], now + ARGV[1], first[1])
+return { first[1], redis.call('HGET', KEYS[2], first[1]) or '' }
 """
 )
 LATER = (
@@ -66,19 +75,29 @@ class Tasks:
         self._redis = redis
         self._add, self._take, self._later = (redis.register_script(text) for text in (ADD, TAKE, LATER))
 
-    async def add(self, task: Task, once: str = "") -> bool:
-        """Whether it was added: not when something of the same name `once` was before, for its shop."""
-        seen = f"{SEEN}{task.shop}:{once}" if once else ""
-        args: list[str | int] = [seen, SEEN_S, secrets.token_hex(16), task.written()]
-        return bool(await self._add(keys=[DUE, WHAT], args=args))
+    async def add(self, task: Task, once: str = "", name: str = "") -> bool:
+        """Whether it was added: not when something of the same name `once` was before, for its shop.
 
-    async def take(self) -> tuple[str, Task] | None:
-        """One that is due, with its id. Unless it is settled, it is due again after a while."""
+        `name`: of the task; not when one of this name is yet to be done, either.
+        """
+        seen = f"{SEEN}{task.shop}:{once}" if once else ""
+        args: list[str | int] = [seen, SEEN_S, name or secrets.token_hex(16), task.written(), NEWS_S]
+        return bool(await self._add(keys=[DUE, WHAT, NEWS], args=args))
+
+    async def take(self) -> tuple[str, Task] | float:
+        """One that is due, with its id; else the seconds for which nothing will be, as far as is known.
+
+        Unless it is settled, it is due again after a while.
+        """
         found: Any = await self._take(keys=[DUE, WHAT], args=[AGAIN_S])
-        if found is None:
-            return None
+        if not isinstance(found, list):
+            return min(LOOK_EVERY_S, float(found or LOOK_EVERY_S))
         name, text = found
         return name.decode(), Task(*json.loads(text or b'["", "", {}, 0]'))
+
+    async def wait(self, longest_s: float) -> None:
+        """Until there is news, or for `longest_s` seconds; holds a connection meanwhile."""
+        await self._redis.blpop([NEWS], timeout=max(0.01, longest_s))
 
     async def done(self, name: str) -> None:
         async with self._redis.pipeline(transaction=True) as pipeline:
@@ -87,7 +106,17 @@ class Tasks:
             await pipeline.execute()
 
     async def later(self, name: str, task: Task) -> None:
-        """It failed, and is tried again."""
+        """It failed, and is tried again; not when it was dropped meanwhile."""
         pause_s = PAUSES_S[min(task.num_attempts, len(PAUSES_S) - 1)]
         text = task.written(num_attempts=task.num_attempts + 1)
         await self._later(keys=[DUE, WHAT], args=[name, text, pause_s])
+
+    async def drop(self, is_dropped: Callable[[str, Task], bool]) -> int:
+        """How many were forgotten undone, of all that wait or are being done: those of which `is_dropped` holds."""
+        found: list[str] = []
+        async for name, text in self._redis.hscan_iter(WHAT, count=500):
+            if is_dropped(name.decode(), Task(*json.loads(text))):
+                found.append(name.decode())
+        for name in found:
+            await self.done(name)
+        return len(found)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 STILL_STORED_S = 3600  # in which a worker that was cut off may yet store a picture; far beyond a job's time
 AT_A_TIME = 500
 JOB = f"{RQ_KEY_PREFIX}:job:"
-NAMES_SHOPPERS = ("limit", "uploads", "idempotency", "kept", "erasures", "requests")
+NAMES_SHOPPERS = ("limit", "uploads", "shares", "emails", "idempotency", "kept", "erasures", "requests")
 """Of keys `fitting-room:<this>:<shop>:...`."""
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ class Eraser:
         erased += self._generations(shop, found, identity)
         erased += Erased(photographs=self._blobs.erase(owned_key(PHOTOS, shop, identity, "")))
         erased += Erased(uploads=self._blobs.erase(owned_key(UPLOADS, shop, identity, "")))
-        kinds = ("limit", "uploads", "requests")
+        kinds = ("limit", "uploads", "shares", "emails", "requests")
         counters: list[str | bytes] = [f"fitting-room:{kind}:{shop}:{identity}" for kind in kinds]
         if everywhere:
             counters += self._keys(f"fitting-room:upload:{owned_key(UPLOADS, shop, identity, '*')}")

@@ -7,6 +7,7 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field
 
+from api import emails
 from api.contract import Reply
 from api.dependencies import ClientId, ServicesDep, ShopperId, caller_of
 from api.erasures import erased_with
@@ -43,6 +44,7 @@ async def erase_me(
         raise BadRequest("Say whose data is to be deleted: log in, or send the client_id or X-Shopper-Id used before.")
     await _count(shared, shop, shared.doorkeeper.address(caller, request))
     identity = sender.identity
+    await emails.forget(shared.redis, shop, identity=identity)
     erased = await erased_with(shared, lambda eraser: eraser.shopper(shop, identity))
     return ErasedReply(photographs=erased.photographs + erased.uploads, generations=erased.generations)
 

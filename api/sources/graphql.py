@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_before_delay, wait_random_exponential
 
+from api.sources.errors import AccessDenied, AskAgain, ShopifyError
+
 if TYPE_CHECKING:
     from tenacity import RetryCallState
+
+    from api.sources.tokens import Token
 
 PATIENCE_S = 60.0  # with one call, its repetitions included
 TIMEOUT_S = 10.0  # of one attempt
@@ -20,19 +24,10 @@ JITTER_S = 0.5
 MOST_TOLD_S = 30.0  # to wait, whatever the shop says
 BACKOFF = wait_random_exponential(multiplier=0.5, max=8)
 AGAIN = (408, 425, 429, 500, 502, 503, 504)
-REFUSED = "Shopify refuses the access token of {shop}. Check its shopify_token_env and the app's scopes."
-
-
-class ShopifyError(Exception):
-    """Shopify does not tell; one sentence that says what to do."""
-
-
-class _AskAgainError(ShopifyError):
-    """Not now. `after_s`: what the shop told, None where it told nothing."""
-
-    def __init__(self, message: str, after_s: float | None = None) -> None:
-        super().__init__(message)
-        self.after_s = after_s
+REFUSED = (
+    "Shopify refuses the access token of {shop}. Check its shopify_token_env (a token may have expired) and the app's "
+    "scopes."
+)
 
 
 @dataclass(slots=True)
@@ -59,8 +54,8 @@ class _Bucket:
 class ShopApi:
     """The API of `shop` at `url`. Calls wait for points that others in this process have spent."""
 
-    def __init__(self, http: httpx.AsyncClient, shop: str, url: str, headers: dict[str, str]) -> None:
-        self._http, self._shop, self._url, self._headers = http, shop, url, headers
+    def __init__(self, http: httpx.AsyncClient, shop: str, url: str, header: str, token: Token) -> None:
+        self._http, self._shop, self._url, self._header, self._token = http, shop, url, header, token
         self._bucket = _Bucket()
         self._costs: dict[str, float] = {}  # query -> the most that it was said to cost
 
@@ -68,10 +63,11 @@ class ShopApi:
         """The answer's `data`.
 
         Raises:
+            AccessDenied: the app has no leave for it.
             ShopifyError: it does not answer, or refuses.
         """
         attempts = AsyncRetrying(
-            retry=retry_if_exception_type(_AskAgainError),
+            retry=retry_if_exception_type(AskAgain),
             wait=_pause_s,
             stop=stop_before_delay(PATIENCE_S),
             reraise=True,
@@ -83,18 +79,20 @@ class ShopApi:
         raise AssertionError("the last attempt returns or raises")
 
     async def _attempt(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
-        body = {"query": query, "variables": variables}
+        body, token = {"query": query, "variables": variables}, await self._token.value()
         try:
-            reply = await self._http.post(self._url, json=body, headers=self._headers, timeout=TIMEOUT_S)
+            reply = await self._http.post(self._url, json=body, headers={self._header: token}, timeout=TIMEOUT_S)
         except httpx.HTTPError as error:
-            raise _AskAgainError(f"{self._shop} does not answer: {type(error).__name__}.") from None
+            raise AskAgain(f"{self._shop} does not answer: {type(error).__name__}.") from None
         if reply.status_code in (401, 403):
+            if self._token.is_worth_renewing(token):
+                raise AskAgain(f"The access token of {self._shop} is too old.", 0.0)
             raise ShopifyError(REFUSED.format(shop=self._shop))
         answer = _json(reply)
         self._learn(query, answer)
         if reply.status_code in AGAIN or _is_throttled(answer):
             wait_s = _told_s(reply, answer)
-            raise _AskAgainError(f"{self._shop} answered {reply.status_code}, and asks to be asked later.", wait_s)
+            raise AskAgain(f"{self._shop} answered {reply.status_code}, and asks to be asked later.", wait_s)
         return self._data(reply, answer)
 
     def _learn(self, query: str, answer: dict[str, Any]) -> None:
@@ -107,7 +105,8 @@ class ShopApi:
     def _data(self, reply: httpx.Response, answer: dict[str, Any]) -> dict[str, Any]:
         if errors := answer.get("errors"):
             said = "; ".join(str(one.get("message")) for one in errors) if isinstance(errors, list) else str(errors)
-            raise ShopifyError(f"{self._shop} refuses the query: {said[:300]}")
+            refusal = AccessDenied if "ACCESS_DENIED" in _codes(answer) else ShopifyError
+            raise refusal(f"{self._shop} refuses the query: {said[:300]}")
         if not reply.is_success or not isinstance(data := answer.get("data"), dict):
             raise ShopifyError(f"{self._shop} answered {reply.status_code} without data.")
         return data
@@ -115,7 +114,7 @@ class ShopApi:
 
 def _pause_s(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, _AskAgainError) and error.after_s is not None:
+    if isinstance(error, AskAgain) and error.after_s is not None:
         return min(error.after_s, MOST_TOLD_S) + random.uniform(0, JITTER_S)  # noqa: S311
     return float(BACKOFF(state))
 
@@ -134,9 +133,13 @@ def _cost(answer: dict[str, Any]) -> dict[str, Any]:
 
 def _is_throttled(answer: dict[str, Any]) -> bool:
     errors = answer.get("errors")
-    codes = [(one.get("extensions") or {}).get("code") for one in errors] if isinstance(errors, list) else []
     said = [str(one.get("message")) for one in errors] if isinstance(errors, list) else []
-    return "THROTTLED" in codes or "Throttled" in said
+    return "THROTTLED" in _codes(answer) or "Throttled" in said
+
+
+def _codes(answer: dict[str, Any]) -> list[str | None]:
+    errors = answer.get("errors")
+    return [(one.get("extensions") or {}).get("code") for one in errors] if isinstance(errors, list) else []
 
 
 def _told_s(reply: httpx.Response, answer: dict[str, Any]) -> float | None:

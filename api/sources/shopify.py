@@ -16,12 +16,13 @@ from redis.exceptions import RedisError
 from api.errors import ProductNotFound
 from api.fetching import FetchError
 from api.garments import Garment
+from api.sources.apis import DIALECTS, shop_api
 from api.sources.changes import Changes
+from api.sources.errors import ShopifyError
 from api.sources.gathering import Gathering
-from api.sources.graphql import ShopApi, ShopifyError
 from api.sources.kept import Kept, Said, now
 from api.sources.listed import NO_PICTURE, Listed
-from api.sources.queries import ADMIN, MOST_IDS, STOREFRONT, Dialect
+from api.sources.queries import MOST_IDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -30,12 +31,10 @@ if TYPE_CHECKING:
 
     from api.remote_pictures import RemotePictures
     from api.shops import ShopSettings
+    from api.sources.graphql import ShopApi
     from inference.jobs import Category
 
 log = logging.getLogger(__name__)
-
-ADDRESS = "https://{shop}"
-DIALECTS: dict[str, Dialect] = {"admin": ADMIN, "storefront": STOREFRONT}
 
 FRESH_S = 24 * 3600.0  # should a shop's word that a product changed ever be lost
 RETRY_S = 15.0  # until a shop that does not answer is asked again
@@ -200,12 +199,6 @@ class ShopifyProducts:
             return [dialect.read(node) if node and "title" in node else None for node in nodes]
 
         return ask
-
-
-def shop_api(http: httpx.AsyncClient, shop: ShopSettings, dialect: Dialect) -> ShopApi:
-    """That shop's API, with its token."""
-    url = ADDRESS.format(shop=shop.domain) + dialect.path
-    return ShopApi(http, shop.domain, url, {dialect.token_header: shop.shopify_token or ""})
 
 
 def _is_of(variant: Listed | None, product_id: str) -> bool:

@@ -12,9 +12,9 @@ from api.fetching import Fetcher, FetchError
 from api.products import category_in, read_list
 from api.remote_pictures import is_remote
 from api.settings import Settings
+from api.sources.apis import DIALECTS, shop_api
 from api.sources.listed import NO_PICTURE, Listed
 from api.sources.queries import Dialect
-from api.sources.shopify import DIALECTS, shop_api
 
 NOT_PLACED = (
     "How it is worn is not told. Give it a product type or category, or map its type or one of its tags to upper, "

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 WATCHED = "watched"  # the card of `service`, a queue of its own
+SUPPORT = ROOT / "tests" / "support"
 COMMAND = "from api.server import run_api; from api.settings import load_settings; run_api(load_settings())"
+WITH_STAND_IN = f"import sys; sys.path.append({str(SUPPORT)!r}); from shopify_served import serve; serve()"
 START_S = 30
 
 
@@ -54,9 +56,11 @@ def start_api(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """start_api(toml, env=...) -> a running API process with these settings and a data folder of its own."""
     with contextlib.ExitStack() as stack:
 
-        def start(toml: str = "", *, env: dict[str, str] | None = None, data: Path | None = None) -> Api:
+        def start(
+            toml: str = "", *, env: dict[str, str] | None = None, data: Path | None = None, command: str = COMMAND
+        ) -> Api:
             folder = data or tmp_path_factory.mktemp("api")
-            return stack.enter_context(_running(folder, toml, {"REDIS_URL": redis_url} | (env or {})))
+            return stack.enter_context(_running(folder, toml, {"REDIS_URL": redis_url} | (env or {}), command))
 
         yield start
 
@@ -102,14 +106,14 @@ def running_worker(api: Api, redis_url: str, card: str = WATCHED, env: dict[str,
 
 
 @contextlib.contextmanager
-def _running(data: Path, toml: str, extra: dict[str, str]) -> Iterator[Api]:
+def _running(data: Path, toml: str, extra: dict[str, str], command: str) -> Iterator[Api]:
     settings = data / f"settings-{time.monotonic_ns()}.toml"
     settings.write_text(toml)
     log_file = settings.with_suffix(".log")
     env = {name: value for name, value in os.environ.items() if not name.startswith("FITTING_ROOM_")} | extra
     env |= {"FITTING_ROOM_SETTINGS": str(settings), "FITTING_ROOM_DATA": str(data), "FITTING_ROOM_PORT": "0"}
     with log_file.open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-c", COMMAND], env=env, stderr=log, stdout=log)
+        process = subprocess.Popen([sys.executable, "-c", command], env=env, stderr=log, stdout=log)
     try:
         yield Api(_address(process, log_file), process, log_file, data)
     finally:

@@ -60,6 +60,7 @@ DELETE /public/image/{file_id:path}                  401    401 401   401   401 
 DELETE /public/me                                    401    401 401   401   401   200     200  200   200
 POST   /public/fitting-room                          401    401 401   401   401   404     404  200   200
 POST   /public/share-generation                      401    401 401   401   401   404     404  409   409
+POST   /public/collect-email                         401    401 401   401   401   200     200  200   200
 POST   /public/tracking/events                       401    401 401   401   401   200     200  200   200
 GET    /public/generation/{generation_id}/download   401    401 401   401   401   404     404  409   409
 GET    /public/generation/{generation_id}            401    401 401   401   401   404     404  200   200
@@ -228,6 +229,8 @@ def test_what_a_shop_vouches_for(client: httpx.Client, route: Route, visitor: st
         path = path.replace("{generation_id}", known(job_id))
     elif path.endswith("share-generation"):
         content = {"json": {"generationId": known(maker.generation())}}
+    elif path.endswith("collect-email"):
+        content = {"json": {"email": "ada@example.com"}}
     elif path.endswith("tracking/events"):
         told = {"event": "widget:result_view", "timestamp": "2026-11-24T10:00:00Z", "$insert_id": visitor}
         content = {"json": {"events": [told], "context": {}}}

@@ -17,12 +17,14 @@ from inference.overview import Overview
 from tests.api.test_contract import PRODUCT, UNWEARABLE, states_until_final, uploaded
 
 if TYPE_CHECKING:
+    import httpx
+
     from tests.api.conftest import Service
 
 ROOT = Path(__file__).parents[2]
 DASHBOARD = json.loads((ROOT / "grafana" / "dashboard.json").read_text())
 ALERTS = yaml.safe_load((ROOT / "grafana" / "alerts.yml").read_text())
-ROWS = ["Traffic", "Queue", "Workers and GPUs", "Stages and batches", "Caches", "Errors"]
+ROWS = ["Traffic", "Queue", "Workers and GPUs", "Stages and batches", "Caches", "Errors", "Storefronts"]
 NAME = re.compile(r"\b((?:fitting_room|process)_\w+)")
 SELECTOR = re.compile(r"\b((?:fitting_room|process)_\w+)\{([^}]*)\}")
 GROUPED = re.compile(r"by \(([^)]*)\)")
@@ -35,11 +37,19 @@ def scraped(service: Service) -> dict[str, set[str]]:
     """The labels of each sample: of a service that made pictures, and of a worker with a GPU, as its beat tells."""
     with service.api.client() as client:
         photo = uploaded(client)
-        for product in (PRODUCT, UNWEARABLE):
-            job = client.post("/public/fitting-room", json={"userImageId": photo, "productId": product}).json()["jobId"]
-            states_until_final(client, job)
+        made, _ = (wanted(client, photo, product) for product in (PRODUCT, UNWEARABLE))
+        told = {"event": "widget:result_view", "timestamp": "2026-11-24T10:00:00Z", "$insert_id": "dashboard"}
+        client.post("/public/tracking/events", json={"events": [told], "context": {}})
+        client.post("/public/share-generation", json={"generationId": made})
+        client.post("/public/collect-email", json={"email": "ada@example.com"})
         text = client.get("/metrics").text
     return labels_of(text) | labels_of(with_a_gpu()) | labels_of(text)
+
+
+def wanted(client: httpx.Client, photo: str, product: str) -> str:
+    job = str(client.post("/public/fitting-room", json={"userImageId": photo, "productId": product}).json()["jobId"])
+    states_until_final(client, job)
+    return job
 
 
 def with_a_gpu() -> str:

@@ -13,6 +13,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from PIL import Image
+from storefront import signed
+
+from api.views import MOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +59,7 @@ def test_a_shared_page_shows_the_picture_until_its_term_or_its_erasure(service: 
     assert 6.99 < kept.total_seconds() / 86400 <= 7, "the result's own term ends first"
     page = httpx.get(shared["shareUrl"])
     assert page.status_code == 200
+    assert 'fitting_room_shares_total{shop="open.localhost",what="SEEN"} 1.0' in httpx.get(f"{api.url}/metrics").text
     assert page.headers["x-robots-tag"] == "noindex"
     told = dict(re.findall(r'<meta (?:property|name)="([\w:]+)" content="([^"]*)"', page.text))
     assert told["og:title"] == told["twitter:title"] == "Tried on at open.localhost"
@@ -143,3 +147,36 @@ def _settings(api: Api) -> str:
 @pytest.mark.parametrize("number", [0, 51])
 def test_there_are_1_to_50_events(idle: Api, number: int) -> None:
     assert tell(idle, [event(100 + one) for one in range(number)]).status_code == 400
+
+
+@pytest.fixture(scope="module")
+def bounded(start_api: Callable[..., Api], products: Path) -> Api:
+    """Behind a proxy of its own, which tells strangers' addresses."""
+    shop = '[[shops]]\ndomain = "a.example"\napp_secret_envs = ["APP_SECRET"]'
+    env = {"APP_SECRET": "hush", "FITTING_ROOM_PRODUCTS": str(products)}
+    return start_api(f'mode = "shopify"\npublic_url = "https://try.example"\ntrusted_proxies = 1\n{shop}', env=env)
+
+
+def test_a_shopper_asks_for_twenty_links_a_minute_and_another_for_as_many(bounded: Api) -> None:
+    wanted = {"generationId": "gen_" + "0" * 32}
+    ask = lambda customer: httpx.post(  # noqa: E731
+        f"{bounded.url}/public/share-generation?{signed('a.example', 'hush', customer=customer)}", json=wanted
+    )
+    replies = [ask("1") for _ in range(21)]
+    assert [one.status_code for one in replies] == [404] * 20 + [429]
+    assert 0 < int(replies[-1].headers["retry-after"]) <= 60
+    assert ask("2").status_code == 404
+
+
+def test_one_address_opens_so_many_pages_a_minute_and_another_as_many(bounded: Api) -> None:
+    def look(address: str) -> httpx.Response:
+        return client.get("/s/nothing", headers={"X-Forwarded-For": f"6.6.6.6, {address}"})
+
+    with bounded.client() as client:
+        replies = [look("1.2.3.4") for _ in range(2 * MOST + 1)]  # a minute may end meanwhile
+        assert {one.status_code for one in replies} == {404, 429}
+        assert [one.status_code for one in replies[:MOST]] == [404] * MOST
+        (refused, *_) = (one for one in replies if one.status_code == 429)
+        assert refused.json()["code"] == "RATE_LIMIT_EXCEEDED"
+        assert 0 < int(refused.headers["retry-after"]) <= 60
+        assert look("1.2.3.5").status_code == 404

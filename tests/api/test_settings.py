@@ -61,7 +61,11 @@ def test_shops_come_from_the_named_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
         ({"product_source": "admin"}, "open mode shows the products of a folder"),
         (
             {"product_source": "admin", "mode": "api_key", "public_url": "https://try.example", "shops": [SHOP]},
-            "Shop demo.myshopify.com needs shopify_token_env",
+            "Shop demo.myshopify.com needs shopify_client_id or shopify_token_env",
+        ),
+        (
+            {"shops": [{"domain": "demo.example", "shopify_client_id": "abc"}]},
+            "Shop demo.example needs app_secret_envs beside shopify_client_id",
         ),
         ({"mode": "shopify"}, "shopify mode needs at least one [[shops]] table"),
         ({"mode": "shopify", "shops": [SHOP]}, "shopify mode needs public_url"),

@@ -11,10 +11,10 @@ from fastapi import Request
 from api.admission import WEEK_S, admission
 from api.blocked import Blocked
 from api.contract import BlockCode
+from api.dependencies import UPLOADS_S
 from api.errors import BadRequest, Unauthorised
 from api.settings import Settings, load_settings
 from api.shopper import Caller, Doorkeeper, Shopper
-from api.upload_limit import WINDOW_S
 from inference.jobs import SlidingLimit
 
 if TYPE_CHECKING:
@@ -143,10 +143,10 @@ def test_the_address_cap_is_wider_and_follows_the_shops_own_limit(shops: dict[st
 def test_uploads_are_bounded_by_the_address_too_for_ids_are_made_up_at_will(shops: dict[str, Any]) -> None:
     door = keeper(mode="shopify", **shops)
     sender = door.sender(Caller(door.shops["a.example"]), request(), ONE)
-    own, shared = sender.limits(10, 5, WINDOW_S)
+    own, shared = sender.limits(10, 5, UPLOADS_S)
     assert (own.maximum, shared.maximum) == (10, 50)
     assert shared.identity == door.sender(Caller(door.shops["a.example"]), request(), TWO).address
-    assert len(door.sender(Caller(door.shops["a.example"], "1"), request(), ONE).limits(10, 5, WINDOW_S)) == 1
+    assert len(door.sender(Caller(door.shops["a.example"], "1"), request(), ONE).limits(10, 5, UPLOADS_S)) == 1
 
 
 def test_an_expired_plan_blocks(shops: dict[str, Any]) -> None:

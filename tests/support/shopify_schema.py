@@ -1,22 +1,8 @@
-"""As much of Shopify's two schemas (2026-10) as is asked of them, with its names and nullability, and its costs."""
+"""As much of Shopify's two schemas (2026-10) as is asked of them, with its names and nullability."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from graphql import (
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
-    GraphQLSchema,
-    IntValueNode,
-    OperationDefinitionNode,
-    VariableNode,
-    build_schema,
-    get_named_type,
-    is_leaf_type,
-    parse,
-)
+from graphql import build_schema
 
 COMMON = """
 scalar URL
@@ -29,8 +15,11 @@ type Query {
   product(id: ID!): Product
   products(first: Int, after: String): ProductConnection!
   shop: Shop!
+  publicApiVersions: [ApiVersion!]!
 }
-type Shop { id: ID!  name: String! }
+type Shop { id: ID!  name: String!  primaryDomain: Domain! }
+type Domain { host: String!  url: URL!  sslEnabled: Boolean! }
+type ApiVersion { handle: String!  displayName: String!  supported: Boolean! }
 type ProductConnection { nodes: [Product!]!  pageInfo: PageInfo! }
 type MediaConnection { nodes: [Media!]!  pageInfo: PageInfo! }
 """
@@ -58,6 +47,64 @@ type Product implements Node {
 type ProductVariant implements Node {
   id: ID!  title: String!  product: Product!  media(first: Int, after: String): MediaConnection!
 }
+
+extend type Query {
+  customerByIdentifier(identifier: CustomerIdentifierInput!): Customer
+  currentAppInstallation: AppInstallation!
+  webhookSubscriptions(first: Int, after: String): WebhookSubscriptionConnection!
+  themes(first: Int, after: String, roles: [ThemeRole!]): OnlineStoreThemeConnection
+}
+type AccessScope { handle: String!  description: String! }
+type AppInstallation implements Node { id: ID!  accessScopes: [AccessScope!]! }
+enum WebhookSubscriptionTopic { APP_UNINSTALLED PRODUCTS_UPDATE PRODUCTS_DELETE ORDERS_CREATE }
+type WebhookSubscription implements Node { id: ID!  topic: WebhookSubscriptionTopic!  uri: String! }
+type WebhookSubscriptionConnection { nodes: [WebhookSubscription!]!  pageInfo: PageInfo! }
+enum ThemeRole { ARCHIVED DEMO DEVELOPMENT LOCKED MAIN UNPUBLISHED }
+type OnlineStoreTheme implements Node {
+  id: ID!  name: String!  role: ThemeRole!
+  files(filenames: [String!], first: Int, after: String): OnlineStoreThemeFileConnection
+}
+type OnlineStoreThemeConnection { nodes: [OnlineStoreTheme!]!  pageInfo: PageInfo! }
+type OnlineStoreThemeFileConnection { nodes: [OnlineStoreThemeFile!]!  pageInfo: PageInfo! }
+type OnlineStoreThemeFile { filename: String!  body: OnlineStoreThemeFileBody! }
+union OnlineStoreThemeFileBody = OnlineStoreThemeFileBodyText | OnlineStoreThemeFileBodyUrl
+type OnlineStoreThemeFileBodyText { content: String! }
+type OnlineStoreThemeFileBodyUrl { url: URL! }
+
+scalar DateTime
+enum CustomerEmailMarketingState { INVALID NOT_SUBSCRIBED PENDING REDACTED SUBSCRIBED UNSUBSCRIBED }
+enum CustomerEmailAddressMarketingState { INVALID NOT_SUBSCRIBED PENDING SUBSCRIBED UNSUBSCRIBED }
+enum CustomerMarketingOptInLevel { CONFIRMED_OPT_IN SINGLE_OPT_IN UNKNOWN }
+type CustomerEmailAddress { emailAddress: String!  marketingState: CustomerEmailAddressMarketingState! }
+type Customer implements Node { id: ID!  tags: [String!]!  defaultEmailAddress: CustomerEmailAddress }
+input CustomerIdentifierInput { id: ID  emailAddress: String  phoneNumber: String }
+input CustomerEmailMarketingConsentInput {
+  marketingState: CustomerEmailMarketingState!  marketingOptInLevel: CustomerMarketingOptInLevel
+  consentUpdatedAt: DateTime  sourceLocationId: ID
+}
+input CustomerInput {
+  id: ID  email: String  tags: [String!]  emailMarketingConsent: CustomerEmailMarketingConsentInput
+}
+input CustomerEmailMarketingConsentUpdateInput {
+  customerId: ID!  emailMarketingConsent: CustomerEmailMarketingConsentInput!
+}
+enum CustomerEmailMarketingConsentUpdateUserErrorCode { INCLUSION INTERNAL_ERROR INVALID NOT_INCLUDED }
+type UserError { field: [String!]  message: String! }
+type CustomerEmailMarketingConsentUpdateUserError {
+  code: CustomerEmailMarketingConsentUpdateUserErrorCode  field: [String!]  message: String!
+}
+type CustomerCreatePayload { customer: Customer  userErrors: [UserError!]! }
+type CustomerEmailMarketingConsentUpdatePayload {
+  customer: Customer  userErrors: [CustomerEmailMarketingConsentUpdateUserError!]!
+}
+type TagsAddPayload { node: Node  userErrors: [UserError!]! }
+type Mutation {
+  customerCreate(input: CustomerInput!): CustomerCreatePayload
+  customerEmailMarketingConsentUpdate(
+    input: CustomerEmailMarketingConsentUpdateInput!
+  ): CustomerEmailMarketingConsentUpdatePayload
+  tagsAdd(id: ID!, tags: [String!]!): TagsAddPayload
+}
 """
 )
 STOREFRONT = (
@@ -78,61 +125,3 @@ type ProductVariant implements Node { id: ID!  title: String!  product: Product!
 """
 )
 SCHEMAS = {"admin": build_schema(ADMIN), "storefront": build_schema(STOREFRONT)}
-
-
-def requested_cost(schema: GraphQLSchema, query: str, variables: dict[str, Any]) -> int:
-    """Before anything is looked up: an object is 1, a scalar 0, and lists are as long as they may be."""
-    document = parse(query)
-    fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
-    (operation,) = (one for one in document.definitions if isinstance(one, OperationDefinitionNode))
-
-    def of(selections: Any, kind: Any) -> int:
-        total = 0
-        alternatives: dict[str, int] = {}
-        for one in selections:
-            if isinstance(one, FieldNode):
-                total += of_field(one, kind)
-                continue
-            part = fragments[one.name.value] if isinstance(one, FragmentSpreadNode) else one
-            named = part.type_condition.name.value if part.type_condition else kind.name
-            cost = of(part.selection_set.selections, schema.get_type(named))
-            if named == kind.name or kind.name not in ("Node", "Media"):
-                total += cost
-            else:
-                alternatives[named] = alternatives.get(named, 0) + cost
-        return total + max(alternatives.values(), default=0)
-
-    def of_field(field: FieldNode, kind: Any) -> int:
-        if field.name.value.startswith("__"):
-            return 0
-        found = get_named_type(kind.fields[field.name.value].type)
-        if is_leaf_type(found):
-            return 0
-        assert field.selection_set
-        inner = of(field.selection_set.selections, found)
-        if field.name.value in ("nodes", "edges"):
-            return inner + 1 if kind.name != "Query" else length(field) * (inner + 1)
-        if found.name.endswith("Connection"):
-            return length(field) * inner
-        return inner + 1
-
-    def length(field: FieldNode) -> int:
-        value = next(one.value for one in field.arguments if one.name.value in ("first", "last", "ids"))
-        if isinstance(value, VariableNode):
-            given = variables[value.name.value]
-            return len(given) if isinstance(given, list) else int(given)
-        assert isinstance(value, IntValueNode)
-        return int(value.value)
-
-    return of(operation.selection_set.selections, schema.query_type)
-
-
-def actual_cost(data: Any) -> int:
-    """Afterwards: the objects that were found."""
-    if isinstance(data, list):
-        return sum(map(actual_cost, data))
-    if not isinstance(data, dict):
-        return 0
-    return sum(actual_cost(value) + isinstance(value, dict) for value in data.values()) + sum(
-        len(value) for value in data.values() if isinstance(value, list) and value and isinstance(value[0], dict)
-    )

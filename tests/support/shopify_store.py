@@ -11,12 +11,15 @@ import io
 import threading
 import time
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn
-from graphql import graphql_sync
+from graphql import GraphQLError, graphql_sync
 from PIL import Image
-from shopify_schema import SCHEMAS, actual_cost, requested_cost
+from shopify_costs import actual_cost, requested_cost
+from shopify_customers import Customers
+from shopify_schema import SCHEMAS
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -24,6 +27,7 @@ from starlette.routing import Route
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+SCOPES = ("read_products", "read_customers", "write_customers", "read_themes", "write_app_proxy")
 TOKENS = {"admin": ("x-shopify-access-token", "shpat_token"), "storefront": ("shopify-storefront-private-token", "st")}
 MOST_OF_ONE_QUERY = 1000
 Product = dict[str, Any]
@@ -64,9 +68,19 @@ class Shop:
     products: dict[str, Product] = field(default_factory=dict)
     variants: dict[str, Product] = field(default_factory=dict)
     bucket: Bucket = field(default_factory=Bucket)
+    customers: Customers = field(default_factory=Customers)
+    scopes: list[str] = field(default_factory=lambda: list(SCOPES))
+    webhooks: dict[str, str] = field(default_factory=dict)  # topic -> address, of the subscriptions made by the API
+    theme_files: dict[str, str] = field(default_factory=dict)  # of the theme that is published
+    versions: dict[str, bool] = field(default_factory=lambda: {"2026-10": True})  # whether each is supported
+    domain: str = "www.a.example"  # as customers know it
+    app: tuple[str, str] = ("client-id", "hush")  # whose client credentials get a token
+    granted: list[str] = field(default_factory=list)  # tokens that work
+    num_granted: int = 0
     emptied_every: int = 0  # calls, before which another process of the app has spent all points
     throttles_by_429: bool = False  # every other time
     failures: list[int] = field(default_factory=list)  # statuses of the next calls
+    num_lost: int = 0  # mutations that are done and whose answers are lost
     num_answered: int = 0
     num_throttled: int = 0
     num_calls: int = 0
@@ -128,7 +142,11 @@ class Shop:
         result = graphql_sync(SCHEMAS[api], query, self._root(api), variable_values=variables)
         body: dict[str, Any] = {"data": result.data}
         if result.errors:
-            return 200, {"errors": [{"message": error.message} for error in result.errors]}, {}
+            told = [{"message": error.message, "extensions": error.extensions or {}} for error in result.errors]
+            return 200, {"errors": told}, {}
+        if self.num_lost and query.startswith("mutation"):
+            self.num_lost -= 1
+            return 502, {}, {}
         self.num_answered += 1
         if api == "admin":
             spent = actual_cost(result.data)
@@ -159,8 +177,65 @@ class Shop:
             "nodes": lambda _, ids: [known.get(name) for name in ids],
             "product": lambda _, id: known.get(id),
             "products": connection(seen),
-            "shop": {"id": gid("Shop", 1), "name": "The shop"},
+            "shop": {"id": gid("Shop", 1), "name": "The shop", "primaryDomain": self._domain()},
+            "publicApiVersions": [
+                {"handle": name, "displayName": name, "supported": is_supported}
+                for name, is_supported in self.versions.items()
+            ],
+            **(self._admin_root() if api == "admin" else {}),
         }
+
+    def _domain(self) -> dict[str, Any]:
+        return {"host": self.domain, "url": f"https://{self.domain}", "sslEnabled": True}
+
+    def _admin_root(self) -> dict[str, Any]:
+        files = [{"filename": name, "body": _text(content)} for name, content in self.theme_files.items()]
+
+        def theme_files(_: Any, filenames: list[str], first: int = 50, after: str | None = None) -> Any:
+            shown = [one for one in files if any(fnmatch(one["filename"], pattern) for pattern in filenames)]
+            return connection(shown)(_, first, after)
+
+        theme = {"id": gid("OnlineStoreTheme", 1), "name": "Dawn", "role": "MAIN", "files": theme_files}
+        hooks = [
+            {"id": gid("WebhookSubscription", number), "topic": topic, "uri": uri}
+            for number, (topic, uri) in enumerate(self.webhooks.items())
+        ]
+        found = {
+            "customerByIdentifier": self.customers.find,
+            "customerCreate": self.customers.create,
+            "customerEmailMarketingConsentUpdate": self.customers.update_consent,
+            "tagsAdd": self.customers.add_tags,
+        }
+        needed = {name: "read_customers" if name == "customerByIdentifier" else "write_customers" for name in found}
+        return {
+            "currentAppInstallation": {
+                "id": gid("AppInstallation", 1),
+                "accessScopes": [{"handle": name, "description": name} for name in self.scopes],
+            },
+            "webhookSubscriptions": connection(hooks),
+            "themes": self._guarded("read_themes", lambda _, roles=(), **page: connection([theme])(_, **page)),
+            **{name: self._guarded(needed[name], resolve) for name, resolve in found.items()},
+        }
+
+    def _guarded(self, scope: str, resolve: Any) -> Any:
+        def guarded(info: Any, **arguments: Any) -> Any:
+            if scope not in self.scopes:
+                said = f"Access denied. Required access: `{scope}` access scope."
+                raise GraphQLError(said, extensions={"code": "ACCESS_DENIED"})
+            return resolve(info, **arguments)
+
+        return guarded
+
+    def grant(self, client_id: str, secret: str) -> dict[str, Any] | None:
+        if (client_id, secret) != self.app:
+            return None
+        self.num_granted += 1
+        self.granted.append(f"shpat_granted_{self.num_granted}")
+        return {"access_token": self.granted[-1], "scope": ",".join(self.scopes), "expires_in": 86399}
+
+
+def _text(content: str) -> dict[str, str]:
+    return {"__typename": "OnlineStoreThemeFileBodyText", "content": content}
 
 
 def connection(items: list[Any]) -> Any:
@@ -179,10 +254,12 @@ class Store:
     def __init__(self) -> None:
         self.shops: dict[str, Shop] = {}
         self.pictures: dict[str, bytes] = {}
+        self.queries: list[dict[str, Any]] = []  # of the GraphQL APIs
         self.asked: list[str] = []  # of the CDN: `200 name` or `304 name`
         routes = [
             Route("/{shop}/admin/api/2026-10/graphql.json", self._admin, methods=["POST"]),
             Route("/{shop}/api/2026-10/graphql.json", self._storefront, methods=["POST"]),
+            Route("/{shop}/admin/oauth/access_token", self._grant, methods=["POST"]),
             Route("/cdn/{name:path}", self._cdn),
         ]
         config = uvicorn.Config(Starlette(routes=routes), port=0, log_level="warning", lifespan="off")
@@ -223,12 +300,21 @@ class Store:
 
     async def _graphql(self, api: str, request: Request) -> Response:
         header, token = TOKENS[api]
-        if request.headers.get(header) != token:
+        shop = self.shops[request.path_params["shop"]]
+        known = [token, *(shop.granted if api == "admin" else ())]
+        if request.headers.get(header) not in known:
             return JSONResponse({"errors": "[API] Invalid API key or access token"}, 401)
         asked = await request.json()
-        shop = self.shops[request.path_params["shop"]]
+        self.queries.append(asked)
         status, body, headers = shop.answer(api, asked["query"], asked.get("variables") or {})
         return JSONResponse(body, status, headers)
+
+    async def _grant(self, request: Request) -> Response:
+        async with request.form() as form:
+            granted = self.shops[request.path_params["shop"]].grant(str(form["client_id"]), str(form["client_secret"]))
+        if granted is None:
+            return JSONResponse({"error": "invalid_client", "error_description": "Wrong."}, 400)
+        return JSONResponse(granted)
 
     async def _cdn(self, request: Request) -> Response:
         name = request.path_params["name"]

@@ -17,7 +17,7 @@ from api.errors import ProductNotFound
 from api.fetching import Fetcher, FetchError
 from api.remote_pictures import RemotePictures
 from api.shops import ShopSettings
-from api.sources import graphql, shopify
+from api.sources import apis, graphql, shopify, tokens
 from api.sources.kept import Kept
 from api.sources.remembered import Remembered
 from api.sources.shopify import ShopifyProducts
@@ -38,7 +38,7 @@ RED, BLUE, OF_DRESS = (gid("ProductVariant", number) for number in (11, 12, 21))
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     with Store() as store:
-        monkeypatch.setattr(shopify, "ADDRESS", store.address)
+        monkeypatch.setattr(apis, "ADDRESS", store.address)
         monkeypatch.setenv("ADMIN_TOKEN", "shpat_token")
         monkeypatch.setenv("STOREFRONT_TOKEN", "st")
         for name in ("shirt", "red", "dress", "film"):
@@ -64,7 +64,8 @@ def opened(store: Store, blobs: BlobStore, empty_redis_url: str) -> Opened:
     @asynccontextmanager
     async def opened(dialect: str = "admin", **changes: Any) -> AsyncIterator[ShopifyProducts]:
         fetcher = Fetcher(frozenset({"127.0.0.1"}), schemes=("http",), ports=(store.port,), is_allowed=lambda _: True)
-        settings = ShopSettings(**{"domain": DOMAIN, "shopify_token_env": f"{dialect.upper()}_TOKEN"} | changes)
+        token = {} if "shopify_client_id" in changes else {"shopify_token_env": f"{dialect.upper()}_TOKEN"}
+        settings = ShopSettings(**{"domain": DOMAIN} | token | changes)
         pool = BlockingConnectionPool.from_url(empty_redis_url, max_connections=8)
         async with Redis.from_pool(pool) as redis, Redis.from_url(empty_redis_url) as streaming:
             pictures = RemotePictures(fetcher, blobs, Remembered(redis))
@@ -267,4 +268,50 @@ async def test_a_refused_token_says_what_to_check(opened: Opened, shop: Shop, mo
     monkeypatch.setenv("ADMIN_TOKEN", "shpat_wrong")
     async with opened() as products:
         with pytest.raises(FetchError, match=r"refuses the access token of .* Check its shopify_token_env"):
+            await products.find(SHIRT, None, DOMAIN)
+
+
+APP = {"shopify_client_id": "client-id", "app_secret_envs": ("NEW_SECRET", "SECRET")}
+
+
+@pytest.fixture
+def _app(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEW_SECRET", "not yet")
+    monkeypatch.setenv("SECRET", "hush")
+
+
+@pytest.mark.usefixtures("_app")
+async def test_an_app_gets_itself_a_token_once_with_whichever_secret_is_the_app_s(opened: Opened, shop: Shop) -> None:
+    for number in range(30):
+        shop.add(number, shop.medium("shirt.png"))
+    async with opened(**APP) as products:
+        found = await asyncio.gather(*(products.find(gid("Product", one), None, DOMAIN) for one in range(30)))
+    assert all(found)
+    assert (shop.num_granted, shop.num_calls > 1) == (1, True)
+
+
+@pytest.mark.usefixtures("_app")
+async def test_a_token_that_is_taken_back_is_asked_for_anew_and_a_young_one_is_not(
+    opened: Opened, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.add(1, shop.medium("shirt.png"))
+    shop.add(2, shop.medium("dress.png"))
+    async with opened(**APP) as products:
+        assert await products.find(SHIRT, None, DOMAIN)
+        shop.granted.clear()
+        with pytest.raises(FetchError, match="refuses the access token"):
+            await products.find(DRESS, None, DOMAIN)
+        assert shop.num_granted == 1
+        monkeypatch.setattr(tokens, "YOUNG_S", 0.0)
+        products.changed(DOMAIN, DRESS)
+        assert await products.find(DRESS, None, DOMAIN)
+    assert shop.num_granted == 2
+
+
+@pytest.mark.usefixtures("_app")
+async def test_an_app_that_is_granted_no_token_says_what_to_check(opened: Opened, shop: Shop) -> None:
+    shop.add(1, shop.medium("shirt.png"))
+    shop.app = ("client-id", "another")
+    async with opened(**APP) as products:
+        with pytest.raises(FetchError, match=r"grants no .* \(invalid_client\)\. Check its shopify_client_id"):
             await products.find(SHIRT, None, DOMAIN)

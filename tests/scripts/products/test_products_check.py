@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from shopify_store import Store
 from typer.testing import CliRunner
 
-from api.sources import shopify
+from api.sources import apis
 from scripts.cli import made
 from scripts.products.looks import problems_of
 
@@ -97,7 +97,7 @@ def test_every_product_of_a_shop_is_looked_at_page_by_page(tmp_path: Path, monke
         shop.add(31, shop.medium("good.png"), productType="Mug", title="Mug")
         shop.add(32, title="Bare")
         shop.add(33, shop.medium("good.png"), status="DRAFT", title="Draft")
-        monkeypatch.setattr(shopify, "ADDRESS", store.address)
+        monkeypatch.setattr(apis, "ADDRESS", store.address)
         local = Fetcher(frozenset({"127.0.0.1"}), schemes=("http",), ports=(store.port,), is_allowed=lambda _: True)
         monkeypatch.setattr(command, "Fetcher", lambda _: local)
         monkeypatch.setenv("TOKEN", "shpat_token")

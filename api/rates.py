@@ -1,18 +1,15 @@
-"""How many photographs a shopper may send in five minutes: counted in Redis, for all API processes together."""
+"""How often somebody may do something in a while: counted in Redis, for all API processes together."""
 
 from __future__ import annotations
 
 import secrets
 from typing import TYPE_CHECKING
 
-from api.errors import TooManyUploads
-
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
+    from api.errors import TooMany
     from inference.jobs import SlidingLimit
-
-WINDOW_S = 300
 
 # KEYS: sorted sets of moments. ARGV: window in seconds, a member of its own, then the maximum of each key.
 # Counts under every key or, when one is full, under none. Returns the seconds until it is worth asking again, or 0.
@@ -35,13 +32,15 @@ return 0
 """
 
 
-async def count_upload(redis: Redis, shop: str, limits: tuple[SlidingLimit, ...]) -> None:
-    """Count one upload against each of `limits`, all of which have the window `WINDOW_S`.
+async def count(redis: Redis, what: str, shop: str, limits: tuple[SlidingLimit, ...], refusal: type[TooMany]) -> None:
+    """Count one more of `what` against each of `limits`, all of which have the same window.
 
     Raises:
-        TooManyUploads: one of them is reached; nothing is counted.
+        TooMany: one of them is reached, as `refusal` says it; nothing is counted.
     """
-    keys = [f"fitting-room:uploads:{shop}:{limit.identity}" for limit in limits]
-    maxima = [limit.maximum for limit in limits]
-    if keys and (wait_s := await redis.register_script(TAKE)(keys, [WINDOW_S, secrets.token_hex(8), *maxima])):
-        raise TooManyUploads(int(wait_s))
+    if not limits:
+        return
+    keys = [f"fitting-room:{what}:{shop}:{limit.identity}" for limit in limits]
+    args: list[int | str] = [limits[0].window_s, secrets.token_hex(8), *(limit.maximum for limit in limits)]
+    if wait_s := await redis.register_script(TAKE)(keys, args):
+        raise refusal(int(wait_s))
