@@ -35,7 +35,7 @@ COLLECTED = "Email collected successfully"
 class EmailTold(Model):
     model_config = ConfigDict(json_schema_extra={"example": {"email": "ada@example.com", "marketingConsent": False}})
 
-    email: Annotated[str, StringConstraints(max_length=320)]
+    email: Annotated[str, StringConstraints(max_length=320)] = Field(json_schema_extra={"format": "email"})
     marketing_consent: StrictBool = Field(False, description="Whether they agreed to be sent advertising by the shop.")
 
 

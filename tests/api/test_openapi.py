@@ -69,7 +69,8 @@ def try_operations(api: Api, folder: Path, known: dict[str, dict[str, str]], *ex
     for path in (
         "/public/upload-image",
         "/public/fitting-room",
-    ):  # what a picture shows and a key meant, no schema says
+        "/public/collect-email",
+    ):  # what a picture shows, a key meant and an address is, no schema says
         lines += ["[[operations]]", f'include-path = "{path}"', "checks.positive_data_acceptance.enabled = false"]
     for operation, parameters in known.items():
         values = ", ".join(f'{name} = "{value}"' for name, value in parameters.items())

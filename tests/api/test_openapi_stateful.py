@@ -62,7 +62,7 @@ def explore(api: Api, folder: Path, num_examples: int, headers: tuple[str, ...],
     hooks = f'hooks = "{SUPPORT / "schemathesis_hooks.py"}"'
     lenient = [
         f'[[operations]]\ninclude-path = "/public/{name}"\nchecks.positive_data_acceptance.enabled = false'
-        for name in ("upload-image", "upload-complete", "fitting-room")  # what a picture shows, no schema says
+        for name in ("upload-image", "upload-complete", "fitting-room", "collect-email")  # as no schema says
     ]
     stateful = f"[phases.stateful.generation]\nmax-examples = {10 * num_examples}"
     config.write_text("\n".join([hooks, stateful, *lenient]))
