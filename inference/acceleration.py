@@ -110,7 +110,7 @@ def _changes(
         check_quantisation(switches.quantisation, device)
         changes.append(Quantised(switches.quantisation))
     if is_compiled:
-        changes.append(Compiled(is_dynamic=not family.has_one_canvas))
+        changes.append(Compiled(not family.has_one_canvas, family.repeated))
     if has_cuda and switches.cuda_graphs != "off" and family.has_one_canvas:
         changes.append(Graphs())
     return changes

@@ -26,6 +26,7 @@ from torch import nn
 
 from models.card import ModelCard
 from models.files.checking import sha256_of
+from models.reuse import code_identity
 
 CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 ASIDE = re.compile(r"\.\d+$")  # the process that writes; a card's name may have dots of its own
@@ -103,7 +104,7 @@ def key_of(card: ModelCard, networks: Mapping[str, nn.Module], device: torch.dev
         str(card.acceleration),
         [card.family, card.height, card.width, str(dict(card.network))],
         [name, platform.machine(), torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()],
-        {name: _version(name) for name in DETERMINING},
+        [{name: _version(name) for name in DETERMINING}, code_identity()],
         shapes,
     ]
     return f"{card.name}-{hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()[:16]}"

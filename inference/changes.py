@@ -67,14 +67,23 @@ class Quantised:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """One graph without a break. Shapes are static, but for families whose canvases differ (`is_dynamic`)."""
+    """One graph without a break, or one for each kind of block in `blocks`, if there are any.
+
+    Shapes are static, but for families whose canvases differ (`is_dynamic`).
+    """
 
     is_dynamic: bool
+    blocks: tuple[type[nn.Module], ...] = ()
     name: str = "compiled"
     exactness: Exactness = Exactness.NEAR
 
     def applied(self, network: nn.Module, run: Run, call: Call) -> Run:
-        return compiled(run, is_dynamic=self.is_dynamic)
+        if not self.blocks:
+            return compiled(run, is_dynamic=self.is_dynamic)
+        for module in network.modules():
+            if isinstance(module, self.blocks):
+                module.forward = compiled(module.forward, is_dynamic=self.is_dynamic)
+        return run
 
 
 @dataclass(slots=True)

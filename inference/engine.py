@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -62,13 +63,14 @@ class Engine:
         folder = None if options.cache_folder is None else options.cache_folder / "reuse"
         self.reuse = Reuse(self._device, options.reuse, folder, self.stats)
         self._family = loaded(card, self._device, Loading(Helpers.load(card, self._device), self.reuse))
-        self._loop = Loop(self._family, self._device, self._threads, options.forbid_synchronisation)
+        self._loop = Loop(self._family, self._device, self._threads, forbid_synchronisation=False)
         self._categories = self._family.categories & set(card.categories)
         self._acceleration = accelerate(self._family, card, self._device, options.compiled_folder)
         self.reuse.variant = "compiled" if self._acceleration.is_compiled else ""
         check_card(card, self._family.approximations, self._making(BatchKey(card.name, None, None)))
         self._warm_up()
         self._acceleration.settle()
+        self._loop = replace(self._loop, forbid_synchronisation=options.forbid_synchronisation)
         tell_peak(self._device)
         logger.info("%s is ready on %s after %.1f s", card.name, self._device, time.monotonic() - started_at)
 

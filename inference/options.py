@@ -27,7 +27,7 @@ class EngineOptions:
 
     `overlap`: stages run at the same time and jobs in batches; without it one job at a time goes through one stage
     after the other, to compare with. `batch_window_s`: how long a lone job may wait for company.
-    `forbid_synchronisation`: a step that waits for the GPU is an error.
+    `forbid_synchronisation`: after the warm-up, which measures, a step that waits for the GPU is an error.
     """
 
     cache_folder: Path | None = None

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.catalog import CardError, ModelCard
 from models.exactness import Optimisation, exactly
+from models.fashn_vton.blocks import DoubleBlock, SingleBlock
 from models.fashn_vton.config import NetworkConfig
 from models.fashn_vton.denoising import Conditions
 from models.fashn_vton.flops import counted
@@ -57,6 +58,7 @@ class FashnVton(TryOnFamily[Prepared, State, Tensor]):
 
     categories: ClassVar[frozenset[str]] = frozenset(CLASSES)
     approximations = APPROXIMATIONS["fashn_vton"]
+    repeated = (DoubleBlock, SingleBlock)
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from functools import partial
 from typing import ClassVar, Self
 
 import torch
+from diffusers.models.transformers.transformer_flux2 import Flux2SingleTransformerBlock, Flux2TransformerBlock
 from torch import Tensor, nn
 
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
@@ -47,6 +48,7 @@ class Flux2Klein(TryOnFamily[Prepared, State, Tensor]):
     categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower", "overall"})
     has_one_canvas: ClassVar[bool] = False
     approximations = APPROXIMATIONS["flux2_klein"]
+    repeated = (Flux2TransformerBlock, Flux2SingleTransformerBlock)
 
     def __init__(self, networks: Networks, card: ModelCard, loading: Loading) -> None:
         self._networks, self._card, self._prompts = networks, card, prompts_of(card)

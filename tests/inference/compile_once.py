@@ -25,7 +25,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(64, 64), nn.GELU(), nn.LayerNorm(64), nn.Linear(64, 64)).requires_grad_(False)
-    family = SimpleNamespace(networks={"denoiser": network}, has_one_canvas=True)
+    family = SimpleNamespace(networks={"denoiser": network}, has_one_canvas=True, repeated=())
     card = ModelCard("one", "One", "paperdoll", "", LICENCE, (), 8, 8, 4, 1.5, ("upper",), acceleration=SWITCHES)
     with torch.inference_mode():
         accelerated = accelerate(cast("Any", family), card, torch.device("cpu"), Path(sys.argv[1]))

@@ -28,6 +28,7 @@ from models.base import Image, Loading, Mask, SamplingSettings, TryOnInputs
 from models.catalog import CardError, ModelCard, read_card
 from models.exactness import Exactness
 from models.switches import Switches
+from scripts.checkpoints import fashn_vton
 
 CPU = torch.device("cpu")
 FAST, SLOW = ("paperdoll", "catvton"), ("fashn_vton", "leffa", "flux2_klein", "qwen_edit")
@@ -118,6 +119,22 @@ def test_a_warm_denoiser_is_one_graph_that_no_accepted_request_compiles_again(
         batch = [inputs(card, alike + 2 * k, is_masked=bool(number % 2)) for k in range(SIZES[number % len(SIZES)])]
         found, wanted = run(family, settings, batch), run(plain, settings, batch)
         assert all(np.array_equal(one, other) for one, other in zip(found, wanted, strict=True))
+
+
+def test_blocks_that_are_repeated_are_compiled_once_however_deep_the_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.changes.BACKEND", "eager")
+    counts = []
+    for depth in (2, 4):
+        deep = fashn_vton.small_card(tmp_path / str(depth), double_blocks_depth=depth, single_blocks_depth=depth)
+        card = dataclasses.replace(deep, acceleration=Switches(compile="on"))
+        warmed(loaded(card), card)
+        counts.append(counters["stats"]["unique_graphs"])
+        counters.clear()
+        torch.compiler.set_stance("default")
+        torch.compiler.reset()
+    assert counts[0] == counts[1] > 0
 
 
 def test_shapes_that_were_not_warmed_run_as_they_are_and_compile_nothing(
