@@ -62,11 +62,12 @@ async def _do_tasks(shared: Services, ending: asyncio.Event) -> None:
     tasks = Tasks(shared.redis)
     url, timeout_s = shared.settings.redis_url, LOOK_EVERY_S + PAUSE_S
     async with Redis.from_url(url, max_connections=1, socket_timeout=timeout_s) as waiting:
+        news = Tasks(waiting)
         while not ending.is_set():
             try:
                 found = await tasks.take()
                 if isinstance(found, float):
-                    await Tasks(waiting).wait(found)
+                    await news.wait(found)
                 else:
                     await _do(shared, tasks, *found)
             except RedisError as error:

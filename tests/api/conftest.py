@@ -60,7 +60,7 @@ def start_api(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
             toml: str = "", *, env: dict[str, str] | None = None, data: Path | None = None, command: str = COMMAND
         ) -> Api:
             folder = data or tmp_path_factory.mktemp("api")
-            return stack.enter_context(_running(folder, toml, {"REDIS_URL": redis_url} | (env or {}), command))
+            return stack.enter_context(running_api(folder, toml, {"REDIS_URL": redis_url} | (env or {}), command))
 
         yield start
 
@@ -106,7 +106,7 @@ def running_worker(api: Api, redis_url: str, card: str = WATCHED, env: dict[str,
 
 
 @contextlib.contextmanager
-def _running(data: Path, toml: str, extra: dict[str, str], command: str) -> Iterator[Api]:
+def running_api(data: Path, toml: str, extra: dict[str, str], command: str) -> Iterator[Api]:
     settings = data / f"settings-{time.monotonic_ns()}.toml"
     settings.write_text(toml)
     log_file = settings.with_suffix(".log")

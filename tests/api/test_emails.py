@@ -16,8 +16,10 @@ from remains import in_redis, mentioning
 from shopify_customers import Customers
 from shopify_store import Shop, Store
 from storefront import signed
+from typer.testing import CliRunner
 
 from inference.redis_server import RedisServer
+from scripts.cli import made
 from tests.api.conftest import WITH_STAND_IN
 
 if TYPE_CHECKING:
@@ -210,6 +212,20 @@ def test_a_shopper_s_own_wish_to_be_forgotten_takes_it_back(api: Api, shop: Shop
     held_back(api, shop, redis, "ida@example.com", customer="78")
     query = signed(SHOP, SECRET, customer="78")
     assert httpx.delete(f"{api.url}/public/me?{query}", timeout=30).status_code == 200
+    assert redis.zcard("fitting-room:tasks") == 0
+
+
+def test_the_operator_takes_it_back(
+    api: Api, shop: Shop, redis: Redis, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_back(api, shop, redis, "jan@example.com", customer="80")
+    (settings,) = api.data.glob("settings-*.toml")
+    env = {"FITTING_ROOM_SETTINGS": str(settings), "FITTING_ROOM_DATA": str(api.data), "APP_SECRET": SECRET}
+    for name, value in (env | {"REDIS_URL": server.url}).items():
+        monkeypatch.setenv(name, value)
+    for customer, number in (("81", 0), ("80", 1), ("80", 0)):
+        said = CliRunner().invoke(made(["erase"]), ["erase", "--shop", SHOP, "--customer", customer])
+        assert json.loads(said.stdout.splitlines()[-1])["emails"] == number
     assert redis.zcard("fitting-room:tasks") == 0
 
 

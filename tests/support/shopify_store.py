@@ -6,10 +6,12 @@ counts them, and a call that finds too few is refused in one of the two forms th
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any, Self
@@ -25,6 +27,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.requests import Request
 
 SCOPES = ("read_products", "read_customers", "write_customers", "read_themes", "write_app_proxy")
@@ -254,6 +258,7 @@ class Store:
     def __init__(self) -> None:
         self.shops: dict[str, Shop] = {}
         self.pictures: dict[str, bytes] = {}
+        self.is_held, self.num_held = False, 0
         self.queries: list[dict[str, Any]] = []  # of the GraphQL APIs
         self.asked: list[str] = []  # of the CDN: `200 name` or `304 name`
         routes = [
@@ -292,6 +297,15 @@ class Store:
     def shop(self, domain: str) -> Shop:
         return self.shops.setdefault(domain, Shop(self.url))
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Meanwhile the shops take what they are asked, and do not answer. `num_held`: how often."""
+        self.is_held, self.num_held = True, 0
+        try:
+            yield
+        finally:
+            self.is_held = False
+
     async def _admin(self, request: Request) -> Response:
         return await self._graphql("admin", request)
 
@@ -305,6 +319,10 @@ class Store:
         if request.headers.get(header) not in known:
             return JSONResponse({"errors": "[API] Invalid API key or access token"}, 401)
         asked = await request.json()
+        if self.is_held:
+            self.num_held += 1
+        while self.is_held:
+            await asyncio.sleep(0.01)
         self.queries.append(asked)
         status, body, headers = shop.answer(api, asked["query"], asked.get("variables") or {})
         return JSONResponse(body, status, headers)
