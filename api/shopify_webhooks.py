@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError
@@ -17,12 +18,17 @@ from api.tasks import Task
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from redis.asyncio import Redis
+
     from api.shopper import Doorkeeper
 
 # The signature covers the body alone. So a body that names its shop has to name the one of the header, and one that is
 # about a customer is never taken for one that is about the whole shop.
 FORGET_SHOP, FORGET_CUSTOMER, TELL_CUSTOMER = "shop/redact", "customers/redact", "customers/data_request"
 UNINSTALLED, PRODUCT_CHANGED, PRODUCT_DELETED = "app/uninstalled", "products/update", "products/delete"
+
+CAME = "fitting-room:webhooks-came:"  # + shop: topic -> when one came last, for whoever looks whether they do
+CAME_S = 90 * 86400
 
 
 class _Customer(BaseModel):
@@ -70,6 +76,14 @@ def check_signature(body: bytes, signature: str, secrets: Iterable[bytes]) -> No
     matches = [hmac.compare_digest(signature.encode(), one) for one in expected]  # all, so that time tells nothing
     if not any(matches):
         raise Unauthorised
+
+
+async def note(redis: Redis, shop: str, topic: str) -> None:
+    """That a true one came."""
+    async with redis.pipeline(transaction=True) as pipeline:
+        pipeline.hset(CAME + shop, topic, str(time.time()))
+        pipeline.expire(CAME + shop, CAME_S)
+        await pipeline.execute()
 
 
 def task_of(topic: str, shop: str, body: bytes, doorkeeper: Doorkeeper) -> Task | None:
@@ -154,3 +168,5 @@ _READERS: dict[str, Callable[[bytes, str, Doorkeeper], dict[str, Any] | None]] =
     PRODUCT_CHANGED: _product,
     PRODUCT_DELETED: _product,
 }
+TOPICS = frozenset(_READERS)
+"""All that are acted upon."""

@@ -38,7 +38,7 @@ COMMANDS = (
 SENTENCES = {
     "api.products": "ProductsError",
     "api.settings": "InvalidSettings",
-    "api.sources.graphql": "ShopifyError",
+    "api.sources.errors": "ShopifyError",
     "inference.batching": "EngineError",
     "inference.blobs": "StorageError",
     "inference.redis_server": "RedisServerError",

@@ -11,7 +11,7 @@ from api.bodies import MEGABYTE, NO_LIMIT
 from api.contract import Reply
 from api.dependencies import ServicesDep
 from api.errors import BadRequest, TooLarge, Unauthorised, Unavailable, replies
-from api.shopify_webhooks import check_signature, task_of
+from api.shopify_webhooks import TOPICS, check_signature, note, task_of
 from api.tasks import Tasks
 
 router = APIRouter(prefix="/webhooks", tags=["Webhooks"])
@@ -48,7 +48,10 @@ async def shopify(
     shop = shared.doorkeeper.shops.get(x_shopify_shop_domain.lower())
     check_signature(body, x_shopify_hmac_sha256, shop.app_secrets if shop else ())
     assert shop is not None, "nobody signs for a shop that there is not"
-    task = task_of(x_shopify_topic.lower(), shop.domain, body, shared.doorkeeper)
+    topic = x_shopify_topic.lower()
+    task = task_of(topic, shop.domain, body, shared.doorkeeper)
+    if topic in TOPICS:
+        await note(shared.redis, shop.domain, topic)
     if task is not None:
         await Tasks(shared.redis).add(task, x_shopify_webhook_id)
     return Received()

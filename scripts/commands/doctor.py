@@ -2,51 +2,53 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-from redis import Redis
-from redis.exceptions import RedisError
 from rich.console import Console
 from rich.filesize import decimal
+from rich.markup import escape
 from rich.table import Table
 
 from api.settings import InvalidSettings, Settings, load_settings
-from inference.queue import count_ready_workers
 from inference.redis_server import RedisServerError, check_version, find_binary
 from models.catalog import CardError, ModelCard
 from models.files.checking import problem_at_a_glance, problem_of_content
 from scripts.devices import num_gpus
+from scripts.doctor import shop as connection
+from scripts.doctor import workers
+from scripts.doctor.finding import Finding
 from scripts.options import card_of, uses_own_redis
 
 MIN_FREE_GIB = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at; `fix` is empty when all is well."""
-
-    what: str
-    found: str
-    fix: str = ""
-
-
 def run(
     ready: Annotated[bool, typer.Option("--ready", help="Only ask whether the running service has a worker.")] = False,
+    shop: Annotated[
+        str | None, typer.Option(metavar="DOMAIN", help="Look at how this Shopify store is connected instead.")
+    ] = None,
 ) -> None:
-    """Say what is missing, with the fix. Ends with 1 when something is."""
-    findings = list(_service() if ready else _machine())
+    """Say what is missing, with the fix. Ends with 1 when something is; the last line is JSON."""
+    findings = asyncio.run(_of(shop)) if shop else list(_service() if ready else _machine())
     _show(findings)
     missing = [finding.what for finding in findings if finding.fix]
-    print(json.dumps({"ok": not missing, "missing": missing}))
+    told: dict[str, object] = {"ok": not missing, "missing": missing}
+    if shop:
+        told["look"] = [finding.what for finding in findings if finding.look]
+    print(json.dumps(told))
     sys.exit(1 if missing else 0)
+
+
+async def _of(shop: str) -> list[Finding]:
+    return [finding async for finding in connection.findings(shop)]
 
 
 def _show(findings: list[Finding]) -> None:
@@ -54,23 +56,14 @@ def _show(findings: list[Finding]) -> None:
     for name in ("found", "fix"):
         table.add_column(name, overflow="fold")  # a path is of use only as a whole
     for finding in findings:
-        table.add_row("[red]no[/]" if finding.fix else "[green]ok[/]", finding.what, finding.found, finding.fix)
+        mark = "[red]no[/]" if finding.fix else "[yellow]look[/]" if finding.look else "[green]ok[/]"
+        texts = (finding.what, finding.found, finding.fix or finding.look)
+        table.add_row(mark, *(escape(text) for text in texts))
     Console().print(table)
 
 
 def _service() -> Iterator[Finding]:
-    settings = load_settings()
-    try:
-        check_version(settings.redis_url)
-        with Redis.from_url(settings.redis_url, socket_timeout=5) as redis:
-            num_workers = count_ready_workers(redis)
-    except RedisServerError as error:
-        yield Finding("Redis", "unusable", str(error))
-        return
-    except RedisError:
-        yield Finding("Redis", "no answer", "Start the service: scripts/serve")
-        return
-    yield Finding("workers", f"{num_workers} ready", "" if num_workers else "Start one: fitting-room worker")
+    yield workers.finding(load_settings())
 
 
 def _machine() -> Iterator[Finding]:
