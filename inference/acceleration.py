@@ -136,4 +136,4 @@ def _compile_others(networks: Mapping[str, nn.Module], *, is_dynamic: bool) -> N
     """What runs once a picture, where its shapes do not differ from one to the next."""
     for name, network in networks.items():
         if name != "denoiser" and not is_dynamic:
-            network.forward = compiled(network.forward, is_dynamic=False)
+            network.forward = compiled(network.forward, is_dynamic=None)

@@ -69,7 +69,8 @@ class Quantised:
 class Compiled:
     """One graph without a break, or one for each kind of block in `blocks`, if there are any.
 
-    Shapes are static, but for families whose canvases differ (`is_dynamic`).
+    `is_dynamic`: with free shapes, for families whose canvases differ. Else shapes are static; but a whole network's
+    second size of batch frees that of the batch, as a graph for each would take a minute each.
     """
 
     is_dynamic: bool
@@ -79,7 +80,7 @@ class Compiled:
 
     def applied(self, network: nn.Module, run: Run, call: Call) -> Run:
         if not self.blocks:
-            return compiled(run, is_dynamic=self.is_dynamic)
+            return compiled(run, is_dynamic=self.is_dynamic or None)
         for module in network.modules():
             if isinstance(module, self.blocks):
                 module.forward = compiled(module.forward, is_dynamic=self.is_dynamic)
@@ -100,8 +101,11 @@ class Graphs:
         self.name = ""
 
 
-def compiled(run: Run, *, is_dynamic: bool) -> Run:
-    """`run` as one graph; a forward that breaks into several is an error, not a slower program."""
+def compiled(run: Run, *, is_dynamic: bool | None) -> Run:
+    """`run` as one graph; a forward that breaks into several is an error, not a slower program.
+
+    `is_dynamic` None: sizes are free once they were seen to differ.
+    """
     made: Run = torch.compile(run, fullgraph=True, dynamic=is_dynamic, backend=BACKEND)
     return made
 
@@ -109,5 +113,6 @@ def compiled(run: Run, *, is_dynamic: bool) -> Run:
 def lay_out(networks: Sequence[nn.Module]) -> None:
     """Convolutions' weights channels last, as tensor cores and oneDNN want them."""
     for network in networks:
-        if any(isinstance(module, nn.Conv2d) for module in network.modules()):
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

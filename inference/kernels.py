@@ -20,6 +20,7 @@ from inference.forwards import Call, Run
 
 NUM_RUNS = 5
 IMPLEMENTATION = "FA3"
+HEADS = ("query", "key", "value")  # as torch's attention calls them
 
 
 class Kernel(StrEnum):
@@ -49,9 +50,11 @@ class Listening(TorchFunctionMode):
         self.heard: Counter[tuple[Hashable, ...]] = Counter()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
         if func is F.scaled_dot_product_attention:
-            self.heard[tuple((tuple(one.shape), one.dtype) for one in args[:3])] += 1
-        return func(*args, **(kwargs or {}))
+            heads = dict(zip(HEADS, args, strict=False)) | kwargs
+            self.heard[tuple((tuple(heads[name].shape), heads[name].dtype) for name in HEADS)] += 1
+        return func(*args, **kwargs)
 
 
 def fastest(run: Run, call: Call, device: torch.device) -> list[Kernel]:

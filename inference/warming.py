@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,6 +50,14 @@ def takes_too_long(card: ModelCard, device: torch.device) -> bool:
     return card.tflop_per_picture * NUM_STEPS / card.num_inference_steps > MOST_TFLOP
 
 
+@contextlib.contextmanager
+def told(what: str) -> Iterator[None]:
+    """Say how long it took: a first start on a GPU takes minutes, and whoever waits should see why."""
+    began_at = time.monotonic()
+    yield
+    logger.info("warm-up: %s took %.1f s", what, time.monotonic() - began_at)
+
+
 @dataclass(frozen=True, slots=True)
 class WarmUp:
     """`profiles`: what is known of batches. `finish`: what becomes of a canvas. `num_steps`: of the card's pictures."""
@@ -68,23 +77,32 @@ class WarmUp:
         """
         profile = self.profiles.load() if self.profiles is not None else None
         if profile is None or self.device.type != "cpu" or self.acceleration.optimisations:
-            self.finish(self.make(1))
+            with told("the first picture"):
+                self.finish(self.make(1))
         if self.profiles is not None and profile is None:
-            profile = measured(self._timed, memory_bytes=memory_of(self.device))
+            with told("timing batches"):
+                profile = measured(self._timed, memory_bytes=memory_of(self.device))
             self.profiles.save(profile)
         if self.acceleration.is_compiled:
-            for size in range(1, (profile.max_jobs if profile is not None else 1) + 1):
-                for guidance in self.acceleration.warm_guidance:
-                    self.make(size, guidance)
+            with told("a graph for every batch"):
+                self._compile(profile.max_jobs if profile is not None else 1)
         return profile
+
+    def _compile(self, max_jobs: int) -> None:
+        for size in range(1, max_jobs + 1):
+            for guidance in self.acceleration.warm_guidance:
+                self.make(size, guidance)
 
     def _timed(self, num_jobs: int) -> Timing:
         """Of a batch in all steps, told from two short ones: beside a few steps, the rest weighs too much."""
         try:
+            began_at = time.monotonic()
             self.make(num_jobs)  # libraries choose their kernels at the first batch of a size
+            compiling_s = time.monotonic() - began_at if self.acceleration.is_compiled else 0.0
             with peak_memory(self.device) as peak:
                 few_s, more_s = self._seconds(num_jobs, NUM_STEPS), self._seconds(num_jobs, 2 * NUM_STEPS)
-                return Timing(few_s + (more_s - few_s) / NUM_STEPS * (self.num_steps - NUM_STEPS), peak())
+                whole_s = few_s + (more_s - few_s) / NUM_STEPS * (self.num_steps - NUM_STEPS)
+                return Timing(whole_s, peak(), compiling_s)
         except torch.OutOfMemoryError as error:
             raise MemoryError from error
 

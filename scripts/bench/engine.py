@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import sys
 import time
@@ -61,6 +62,8 @@ def run(
     from scripts.bench.engine_rounds import Plan, measure
     from scripts.bench.report import publish
 
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("inference").setLevel(logging.INFO)  # a first start takes a GPU minutes: it says why
     batches = _sizes(batch)
     settings = settings_with(device=device, card=card, data=data, accepted_licences=accept_licence)
     started = time.monotonic()

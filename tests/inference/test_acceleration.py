@@ -21,8 +21,10 @@ from inference import acceleration
 from inference.acceleration import Acceleration, accelerate
 from inference.artefacts import Artefacts
 from inference.batching import EngineError
+from inference.changes import lay_out
+from inference.forwards import Call
 from inference.graphs import Graphed
-from inference.kernels import Kernel, available, within
+from inference.kernels import Kernel, available, fastest, within
 from inference.loading import family_of
 from models.base import Image, Loading, Mask, SamplingSettings, TryOnInputs
 from models.catalog import CardError, ModelCard, read_card
@@ -280,6 +282,23 @@ def test_attention_is_chosen_among_what_the_device_has_and_changes_no_picture(tm
     assert np.abs(found.astype(int) - wanted).max() <= 1
 
 
+def test_attentions_are_heard_however_they_are_called() -> None:
+    tokens = torch.randn(1, 2, 8, 16)
+
+    def run(query: torch.Tensor) -> torch.Tensor:
+        found = nn.functional.scaled_dot_product_attention(query, key=tokens, value=tokens)
+        return nn.functional.scaled_dot_product_attention(query=found, key=found, value=found, attn_mask=None)
+
+    assert set(fastest(run, Call((tokens,), {}), CPU)[:2]) == set(available(CPU))
+
+
+def test_convolutions_of_three_dimensions_stay_as_they_are() -> None:
+    network = nn.Sequential(nn.Conv3d(2, 4, 3), nn.Conv2d(2, 4, 3))
+    lay_out([network])
+    assert network[1].weight.is_contiguous(memory_format=torch.channels_last)
+    assert network[0].weight.is_contiguous()
+
+
 def test_the_first_kernel_is_the_one_that_runs() -> None:
     tokens = torch.randn(1, 2, 8, 16)
     for kernel, operator in ((Kernel.MATH, "softmax"), (Kernel.FLASH, "_flash_attention_for_cpu")):
@@ -324,7 +343,7 @@ def test_a_strict_card_takes_no_quantisation(tmp_path: Path) -> None:
 
 def card_with(table: str, folder: Path) -> str:
     path = folder / "mine.toml"
-    path.write_text((Path("models/cards/paperdoll.toml")).read_text() + f"\n[acceleration]\n{table}\n")
+    path.write_text(Path("models/cards/fashn-vton-1.5.toml").read_text() + f"\n[acceleration]\n{table}\n")
     return str(path)
 
 

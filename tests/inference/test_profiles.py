@@ -28,16 +28,18 @@ def test_what_memory_turned_out_not_to_hold_is_not_chosen() -> None:
 
 
 class Device:
-    def __init__(self, batch_s: dict[int, float], bytes_a_job: int = 0, holds: int = 8) -> None:
-        self.batch_s, self.bytes_a_job, self.holds = batch_s, bytes_a_job, holds
+    def __init__(
+        self, batch_s: dict[int, float], bytes_a_job: int = 0, holds: int = 8, compiling_s: float = 0.0
+    ) -> None:
+        self.batch_s, self.bytes_a_job, self.holds, self.compiling_s = batch_s, bytes_a_job, holds, compiling_s
         self.sizes: list[int] = []
 
     def __call__(self, size: int) -> Timing:
         if size > self.holds:
             raise MemoryError
         self.sizes.append(size)
-        time.sleep(self.batch_s[size])
-        return Timing(self.batch_s[size], 100 + size * self.bytes_a_job)
+        time.sleep(self.batch_s[size] + self.compiling_s)
+        return Timing(self.batch_s[size], 100 + size * self.bytes_a_job, self.compiling_s)
 
 
 FLAT = dict.fromkeys(SIZES, 0.005)
@@ -55,6 +57,9 @@ def test_measuring_ends_when_throughput_falls_memory_would_not_do_or_time_is_up(
     slow = Device(dict.fromkeys(SIZES, 0.1))
     measured(slow, budget_s=0.35)
     assert slow.sizes == [1, 2]
+    compiled = Device(FLAT, compiling_s=0.1)
+    measured(compiled, budget_s=0.2)
+    assert compiled.sizes == list(SIZES), "compiling is not charged"
 
 
 def test_a_profile_is_found_again_in_the_same_circumstance_alone(tmp_path: Path) -> None:
