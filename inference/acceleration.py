@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
 
 from inference.artefacts import Artefacts, key_of
 from inference.batching import EngineError
@@ -81,7 +79,8 @@ def accelerate(
         lay_out(list(networks.values()))
     if is_compiled:
         torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, MOST_GRAPHS)
-        _compile_others(networks, is_dynamic=not family.has_one_canvas)
+        if "reference" in networks:  # autoencoders are 1% of a picture's work, and would take half a minute each
+            networks["reference"].forward = compiled(networks["reference"].forward, is_dynamic=None)
     denoiser = Forward(networks["denoiser"], changes, facts.setdefault("errors", {}))
     networks["denoiser"].forward = denoiser
     guidance = (None, 1.0, 2.0) if is_compiled else (None,)
@@ -130,10 +129,3 @@ def _is_compiled(card: ModelCard, device: torch.device) -> bool:
         )
     logger.warning("networks are not compiled: there is no C++ compiler (Debian: apt install g++)")
     return False
-
-
-def _compile_others(networks: Mapping[str, nn.Module], *, is_dynamic: bool) -> None:
-    """What runs once a picture, where its shapes do not differ from one to the next."""
-    for name, network in networks.items():
-        if name != "denoiser" and not is_dynamic:
-            network.forward = compiled(network.forward, is_dynamic=None)

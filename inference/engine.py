@@ -74,6 +74,11 @@ class Engine:
         tell_peak(self._device)
         logger.info("%s is ready on %s after %.1f s", card.name, self._device, time.monotonic() - started_at)
 
+    @property
+    def profile(self) -> Profile | None:
+        """What it knows of batches of each size; None where jobs go one by one."""
+        return self._profile
+
     def _warm_up(self) -> None:
         """So that the first shopper does not wait for what is built lazily; and see how large a batch is best."""
         if takes_too_long(self._card, self._device) and not self._acceleration.optimisations:

@@ -39,7 +39,7 @@ Batches = Annotated[str, typer.Option("--batch", help="Sizes of batches, with co
 People = Annotated[int, typer.Option(min=1, help="People who try on one garment in a round.")]
 Steps = Annotated[int | None, typer.Option(min=1, help="Denoising steps instead of the card's.")]
 Rounds = Annotated[int, typer.Option(min=1, help="How often all that is measured takes turns.")]
-Seconds = Annotated[float | None, typer.Option(min=1, help="Begin no further round after so long.")]
+Seconds = Annotated[float | None, typer.Option(min=1, help="Begin no round that would end later.")]
 Page = Annotated[Path | None, typer.Option(dir_okay=False, help="Where the page goes, instead of benchmarks/.")]
 
 
@@ -63,7 +63,8 @@ def run(
     from scripts.bench.report import publish
 
     logging.basicConfig(format="%(message)s")
-    logging.getLogger("inference").setLevel(logging.INFO)  # a first start takes a GPU minutes: it says why
+    for name in ("inference", "scripts"):  # a first start takes a GPU minutes: it says why
+        logging.getLogger(name).setLevel(logging.INFO)
     batches = _sizes(batch)
     settings = settings_with(device=device, card=card, data=data, accepted_licences=accept_licence)
     started = time.monotonic()

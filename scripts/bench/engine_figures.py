@@ -28,6 +28,7 @@ def figures_of(plan: Plan, measured: Measured) -> dict[str, Any]:
         "first_picture_s": measured.first_s,
         "matmul_peak_tflops": measured.limits.tflops,
         "copy_gbytes_s": measured.limits.gbytes,
+        "engine_batch_s": {str(size): seconds for size, seconds in measured.batch_s.items()},
         "by_batch": {str(batch): _of(plan, measured, known(batch), batch) for batch in plan.batches},
         "garment_new": _of(plan, measured, unseen(max(plan.batches)), max(plan.batches)),
     }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 import secrets
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,10 +30,12 @@ from scripts.bench.subjects import difference, garment_for, people
 PUBLISHED = "published"
 GIB = 2**30
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`seconds`: begin no round later; `written_s`: already spent on weights, which a start does not take."""
+    """`seconds`: begin no round that would end later; `written_s`: spent on weights, which a start does not take."""
 
     card: ModelCard
     device: str
@@ -55,7 +59,8 @@ class Measured:
     """`made`: by what is compared, a round each; `differences`: of its pictures from the published ones.
 
     Seconds: `cold_start_s` from the process's beginning until the engine was ready, of which `ready_s` the engine;
-    `first_s` its first batch of one. `peak_gib`: by what is compared, on the GPU; on a CPU, the process's.
+    `first_s` its first batch of one; `batch_s` of a grey picture in batches of so many, by which the engine chose its
+    batches. `peak_gib`: by what is compared, on the GPU; on a CPU, the process's.
     """
 
     limits: Limits
@@ -63,6 +68,7 @@ class Measured:
     ready_s: float
     cold_start_s: float
     first_s: float
+    batch_s: Mapping[int, float]
     made: dict[str, list[Made]]
     peak_gib: dict[str, float] = field(default_factory=dict)
     differences: dict[str, float] = field(default_factory=dict)
@@ -100,6 +106,7 @@ def measure(plan: Plan) -> Measured:
         ready_s=ready_s,
         cold_start_s=cold_start_s,
         first_s=first.seconds,
+        batch_s=engine.profile.seconds if engine.profile is not None else {},
         made={},
     )
     makers: dict[str, Maker] = {known(batch): maker for batch, maker in ours.items()}
@@ -112,26 +119,26 @@ def measure(plan: Plan) -> Measured:
 
 
 def _take_turns(plan: Plan, makers: dict[str, Maker], measured: Measured, device: torch.device) -> None:
-    """Round 0 warms up and is not counted, but for the comparison of its pictures."""
-    measured.made = {name: [] for name in makers}
+    """Round 0 warms up and is not counted, but for the comparison of its pictures; unless time is up after it."""
+    rounds: list[dict[str, Made]] = []
     began, visit = time.monotonic(), 2 + secrets.randbelow(2**23)  # another run's garments may be on the disk
     with progress() as shown:
         task = shown.add_task(plan.card.name, total=(plan.rounds + 1) * len(makers))
         for number in range(plan.rounds + 1):
-            if number > 1 and plan.seconds and time.monotonic() - began > plan.seconds:
+            spent_s = time.monotonic() - began
+            if number and plan.seconds and spent_s * (number + 1) / number > plan.seconds:
                 break
-            order = list(makers) if number % 2 else list(reversed(makers))
             done = {}
-            for name in order:
+            for name in list(makers) if number % 2 else list(reversed(makers)):
                 visit += 1
                 done[name] = _once(plan, name, makers[name], number, visit, measured, device)
+                logger.info("round %d, %s: %.3g s a picture", number, name, done[name].seconds / plan.people)
                 shown.advance(task)
-            if number == 0:
-                measured.differences = _differences(done)
-            else:
-                measured.num_rounds = number
-                for name, made in done.items():
-                    measured.made[name].append(made)
+            rounds.append(done)
+    measured.differences = _differences(rounds[0])
+    counted = rounds[1:] or rounds
+    measured.num_rounds = len(counted)
+    measured.made = {name: [done[name] for done in counted] for name in makers}
 
 
 def _once(
