@@ -1,4 +1,4 @@
-"""The suite for a machine with a GPU: every family at full size with random weights, in at most ten minutes.
+"""The suite for a machine with a GPU: every family at full size with random weights, ten minutes a call at most.
 
 Each part is a process of its own with a limit of its own. What is done is kept, so that a second call goes on.
 """
@@ -54,7 +54,7 @@ class Suite:
         """Those that matter most first."""
         engines = [self._engine(card) for card in self.cards]
         proofs = [self._part("proof", card, 60) for card in self.cards]
-        starts = [self._part("start", card, 90, suffix) for card in self.cards[:1] for suffix in ("-1", "-2")]
+        starts = [self._part("start", card, 60, suffix) for card in self.cards[:1] for suffix in ("-1", "-2")]
         return [*engines, *proofs, self._part("attention", self.cards[0], 60), *starts]
 
     def _engine(self, card: str) -> Part:
