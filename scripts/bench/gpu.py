@@ -25,7 +25,7 @@ CARDS = {  # card -> seconds of its rounds; one person each, as the engine itsel
     "catvton-mix": 45,
     "leffa-vitonhd": 45,
 }
-STARTING_S = 240  # of an engine's first start, its weights drawn, and the published one's
+STARTING_S = 220  # of an engine's first start, its weights drawn, and the published one's
 PARTS = (sys.executable, "-P", "-m", "scripts.bench.gpu_parts")
 
 
