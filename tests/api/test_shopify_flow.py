@@ -197,6 +197,8 @@ def folder(
     with RedisServer(tmp_path_factory.mktemp("r")) as server, Redis.from_url(server.url) as redis:
         api = start_api(SETTINGS.format(source="folder"), env=env | {"REDIS_URL": server.url}, command=WITH_STAND_IN)
         yield api, redis
+        api.process.terminate()  # before its Redis
+        api.process.wait(20)
 
 
 def test_a_product_that_is_known_costs_redis_nothing_more_than_a_folder_s(
@@ -253,6 +255,18 @@ def test_a_privacy_webhook_is_answered_before_its_work_is_done_and_then_it_is(
 
 def everything(api: Api, redis: Redis, *names: str) -> dict[str, bytes]:
     return mentioning({**in_redis(redis), **in_store(api.blobs)}, names)
+
+
+def test_a_service_without_an_app_of_shopify_s_looks_for_no_tasks(
+    start_api: Callable[..., Api], products: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with RedisServer(tmp_path_factory.mktemp("r")) as server, Redis.from_url(server.url) as redis:
+        api = start_api("", env={"FITTING_ROOM_PRODUCTS": str(products), "REDIS_URL": server.url})
+        assert httpx.get(f"{api.url}/public/check-credits").json() == {"allowed": True}
+        assert redis.info("clients")["blocked_clients"] == 0
+        assert "cmdstat_blpop" not in redis.info("commandstats")
+        api.process.terminate()  # before its Redis
+        api.process.wait(20)
 
 
 def test_processes_that_have_nothing_to_do_hardly_ask_redis(api: Api, redis: Redis) -> None:
