@@ -18,6 +18,7 @@ NEWS = "fitting-room:tasks:news"  # one element when there is a new task: a hint
 NEWS_S = 60
 SEEN = "fitting-room:webhook:"  # + shop:id of a webhook that was taken
 SEEN_S = 2 * 86400  # Shopify repeats for four hours
+FIRST_S = 3600
 AGAIN_S = 120  # until what a process took and never settled is due again
 PAUSES_S = (5, 30, 120, 600, 3600)  # before each further attempt; the last for all that follow
 LOOK_EVERY_S = 30.0  # should a hint be lost, or whoever got it
@@ -29,7 +30,7 @@ ADD = (
 if redis.call('HEXISTS', KEYS[2], ARGV[3]) == 1 then return 0 end
 if ARGV[1] ~= '' and not redis.call('SET', ARGV[1], '', 'NX', 'EX', ARGV[2]) then return 0 end
 redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
-redis.call('ZADD', KEYS[1], now, ARGV[3])
+redis.call('ZADD', KEYS[1], now - ARGV[6], ARGV[3])
 if redis.call('LLEN', KEYS[3]) == 0 then redis.call('LPUSH', KEYS[3], '') end
 redis.call('EXPIRE', KEYS[3], ARGV[5])
 return 1
@@ -75,14 +76,15 @@ class Tasks:
         self._redis = redis
         self._add, self._take, self._later = (redis.register_script(text) for text in (ADD, TAKE, LATER))
 
-    async def add(self, task: Task, once: str = "", name: str = "") -> bool:
+    async def add(self, task: Task, once: str = "", name: str = "", *, goes_first: bool = False) -> bool:
         """Whether it was added: not when something of the same name `once` was before, for its shop.
 
-        `name`: of the task; not when one of this name is yet to be done, either.
+        `name`: of the task; not when one of this name is yet to be done, either. `goes_first`: before those that came
+        in the last hour.
         """
         seen = f"{SEEN}{task.shop}:{once}" if once else ""
-        args: list[str | int] = [seen, SEEN_S, name or secrets.token_hex(16), task.written(), NEWS_S]
-        return bool(await self._add(keys=[DUE, WHAT, NEWS], args=args))
+        told: list[str | int] = [seen, SEEN_S, name or secrets.token_hex(16), task.written()]
+        return bool(await self._add(keys=[DUE, WHAT, NEWS], args=[*told, NEWS_S, FIRST_S if goes_first else 0]))
 
     async def take(self) -> tuple[str, Task] | float:
         """One that is due, with its id; else the seconds for which nothing will be, as far as is known.

@@ -53,7 +53,7 @@ async def shopify(
     if topic in TOPICS:
         await note(shared.redis, shop.domain, topic)
     if task is not None:
-        await Tasks(shared.redis).add(task, x_shopify_webhook_id)
+        await Tasks(shared.redis).add(task, x_shopify_webhook_id, goes_first=True)
     return Received()
 
 

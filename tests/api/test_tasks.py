@@ -60,6 +60,15 @@ async def test_what_is_taken_is_nobody_else_s_and_what_failed_is_due_later(redis
     assert 0 < wait_s <= PAUSES_S[0]
 
 
+async def test_what_goes_first_does(redis: Redis) -> None:
+    tasks = Tasks(redis)
+    await tasks.add(Task("waits for a shop", "a.example", {}))
+    await tasks.add(TASK, goes_first=True)
+    found = await tasks.take()
+    assert isinstance(found, tuple)
+    assert found[1] == TASK
+
+
 async def test_a_task_of_a_name_is_there_once_until_it_is_done(redis: Redis) -> None:
     tasks = Tasks(redis)
     assert await tasks.add(TASK, name="one")
