@@ -122,6 +122,8 @@ def test_a_whole_run_with_every_kind_of_failure_logs_nobody(
         assert visitor.send(b"no picture").json()["code"] == "PHOTO_UNUSABLE"
         assert visitor.ask("GET", "/public/check-credits", secret="another").status_code == 401
         assert visitor.ask("POST", "/public/fitting-room", json={"userImageId": [markers["e-mail"]]}).status_code == 400
+        for address in (markers["e-mail"], f"no address: {markers['e-mail']}"):
+            assert "success" in visitor.ask("POST", "/public/collect-email", json={"email": address}).json()
         assert visitor.ask("GET", f"/public/{markers['e-mail']}").status_code == 404
         assert visitor.ask("GET", f"/public/generation/{markers['e-mail']}").status_code == 404
 
