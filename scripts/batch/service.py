@@ -1,49 +1,42 @@
-"""A running service, as a patient client asks it: it comes back when told to, and when nobody answers."""
+"""A running service, as a batch asks it: patiently, and in words for whoever runs the batch."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import time
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
-from inference.jobs import Status
 from scripts.batch.reading import RowError
 from scripts.batch.rows import BatchError
+from scripts.client.client import Client, opened
+from scripts.client.errors import Blocked, ClientError, NotFound, NotTheContract, Refused, Unauthorised
+from scripts.client.models import Generation, Products, TryOn
+from scripts.client.patience import Patience
+from scripts.client.shopper import ShopServer
 
-ANSWER_WITHIN_S = 60.0
 LONGEST_WAIT_S = 600.0  # that a service may ask for, and for which it may be away; beyond, the run stops
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
-POLL_EVERY_S = 2.0
-AWAY = frozenset({502, 504})
-FINAL = frozenset({Status.COMPLETED.value, Status.FAILED.value})
 SHOPPER = "fitting-room-batch"
-NO_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=None)
 
 
 class GoneError(Exception):
     """The service does not have any more what it had."""
 
 
+@dataclass(frozen=True)
 class Service:
-    """At `url`, by the published contract; an async context manager. `api_key`: where it wants one."""
+    """At `url`, where the `client` asks."""
 
-    def __init__(self, url: str, api_key: str = "") -> None:
-        self.url = url.rstrip("/")
-        headers = {"x-api-key": api_key} if api_key else {}
-        self._http = httpx.AsyncClient(
-            base_url=self.url, headers=headers, timeout=ANSWER_WITHIN_S, limits=NO_LIMITS, trust_env=False
-        )
+    url: str
+    client: Client
 
-    async def products(self) -> dict[str, Any]:
+    async def products(self) -> Products | None:
         """What can be tried on, and the model; nothing where the service does not tell."""
         try:
-            told: dict[str, Any] = (await self._asked("GET", "/products.json")).json()
+            with self._in_our_words():
+                return await self.client.products()
         except GoneError:
-            return {}
-        return told
+            return None
 
     async def upload(self, data: bytes) -> str:
         """The id under which the service has the photograph.
@@ -51,10 +44,8 @@ class Service:
         Raises:
             RowError: it refuses it.
         """
-        place = (await self._asked("POST", "/public/prepare-upload")).json()
-        await self._asked("PUT", place["uploadUrl"], content=data)
-        done = await self._asked("POST", "/public/upload-complete", json={"uploadKey": place["uploadKey"]})
-        return str(done.json()["fileId"])
+        with self._in_our_words():
+            return (await self.client.upload(data)).file_id
 
     async def submit(self, body: dict[str, Any], key: str) -> str:
         """The id of the generation: of the one that `key` made before, when it did.
@@ -63,96 +54,60 @@ class Service:
             RowError: the service refuses it.
             GoneError: it has the photograph no more.
         """
-        headers = {"Idempotency-Key": key, "X-Shopper-Id": SHOPPER}
-        reply = await self._asked("POST", "/public/fitting-room", json=body, headers=headers)
-        return str(reply.json()["jobId"])
+        with self._in_our_words():
+            return await self.client.create(TryOn.model_validate(body), key=key)
 
-    async def ended(self, generation_id: str) -> dict[str, Any]:
-        """How a generation ended, by its events, or asked again and again where those break off.
+    async def ended(self, generation_id: str) -> Generation:
+        """How a generation ended.
 
         Raises:
             GoneError: the service does not know it.
         """
-        path = f"/public/generation/{generation_id}"
-        while True:
-            if ended := await self._followed(f"{path}/events"):
-                return ended
-            told: dict[str, Any] = (await self._asked("GET", path)).json()
-            if told["status"] in FINAL:
-                return told
-            await asyncio.sleep(POLL_EVERY_S)
+        with self._in_our_words():
+            return await self.client.wait(generation_id)
 
     async def download(self, url: str) -> bytes:
         """
         Raises:
             GoneError: it is there no more.
         """
-        return (await self._asked("GET", url)).content
+        with self._in_our_words():
+            return await self.client.download(url)
 
-    async def _followed(self, path: str) -> dict[str, Any] | None:
-        """The last event, if the stream came so far."""
-        try:
-            async with self._http.stream("GET", path, timeout=httpx.Timeout(ANSWER_WITHIN_S, read=None)) as events:
-                async for line in events.aiter_lines():
-                    told: dict[str, Any] = json.loads(line.removeprefix("data:")) if line.startswith("data:") else {}
-                    if told.get("status") in FINAL:
-                        return told
-        except (httpx.HTTPError, json.JSONDecodeError):
-            return None
-        return None
-
-    async def _asked(self, method: str, url: str, **what: Any) -> httpx.Response:
-        """The answer, after as many tries as it takes.
-
+    @contextlib.contextmanager
+    def _in_our_words(self) -> Iterator[None]:
+        """
         Raises:
-            BatchError: the service is away for too long, or wants to be left alone for longer.
-            GoneError: it does not have it (404).
+            BatchError: the service is away for too long, takes no more for now, or is none.
+            GoneError: it does not have it.
             RowError: it refuses.
         """
-        give_up_at, pause_s = time.monotonic() + LONGEST_WAIT_S, FIRST_PAUSE_S
-        while True:
-            try:
-                reply = await self._http.request(method, url, **what)
-            except httpx.TransportError as error:
-                reply, why = None, f"{type(error).__name__} {error}".strip()
-            if reply is not None and reply.status_code not in AWAY and "retry-after" not in reply.headers:
-                return self._checked(reply)
-            if reply is not None:
-                why = _message(reply)
-            wait_s = float(reply.headers.get("retry-after", pause_s)) if reply is not None else pause_s
-            if time.monotonic() + wait_s > give_up_at:
-                raise BatchError(f"{self.url}: {why} What is done is kept: run the same command again later.")
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-            await asyncio.sleep(wait_s)
-
-    def _checked(self, reply: httpx.Response) -> httpx.Response:
-        if reply.status_code == 404:
-            raise GoneError(_message(reply))
-        if reply.status_code == 401:
-            raise BatchError(f"{self.url}: {_message(reply)} Name the variable that holds it with --api-key-env.")
-        if reply.is_client_error and reply.status_code != 402:
-            raise RowError(_message(reply))
-        if not reply.is_success or _is_blocked(reply):
-            raise BatchError(f"{self.url}: {_message(reply)} What is done is kept: run the same command again later.")
-        return reply
-
-    async def __aenter__(self) -> Service:
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self._http.aclose()
+        try:
+            yield
+        except NotFound as error:
+            raise GoneError(str(error)) from error
+        except Unauthorised as error:
+            raise BatchError(f"{self.url}: {error} Name the variable that holds it with --api-key-env.") from error
+        except NotTheContract as error:
+            raise BatchError(f"{self.url}: {error}") from error
+        except ClientError as error:
+            if _is_about_a_row(error):
+                raise RowError(str(error)) from error
+            raise BatchError(f"{self.url}: {error} What is done is kept: run the same command again later.") from error
 
 
-def _is_blocked(reply: httpx.Response) -> bool:
-    """A generation that was not created is a 200 by the contract, with a code."""
-    if "json" not in reply.headers.get("content-type", ""):
+def _is_about_a_row(error: ClientError) -> bool:
+    """Others may be made, as long as nobody has said when to come back."""
+    if not isinstance(error, Refused) or error.retry_after_s is not None:
         return False
-    told = reply.json()
-    return isinstance(told, dict) and bool(told.get("code")) and not told.get("jobId")
+    if isinstance(error, Blocked):
+        return error.code == "CREATION_FAILED"
+    return 400 <= error.status < 500
 
 
-def _message(reply: httpx.Response) -> str:
-    try:
-        return str(reply.json()["message"])
-    except (ValueError, KeyError, TypeError):
-        return f"It answers {reply.status_code} {reply.reason_phrase}."
+@contextlib.asynccontextmanager
+async def service_at(url: str, api_key: str = "") -> AsyncIterator[Service]:
+    """The service at `url`; `api_key`: where it wants one."""
+    shopper = ShopServer(api_key, SHOPPER)
+    async with opened(url, shopper=shopper, patience=Patience(LONGEST_WAIT_S)) as client:
+        yield Service(url.rstrip("/"), client)

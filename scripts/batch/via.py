@@ -16,7 +16,7 @@ from scripts.batch.folder import RunFolder
 from scripts.batch.reading import RowError, bytes_of
 from scripts.batch.results import Result
 from scripts.batch.rows import Row
-from scripts.batch.service import GoneError, Service
+from scripts.batch.service import GoneError, Service, service_at
 from scripts.batch.tables import PRODUCT
 
 MOST_TRIES = 3  # of a row whose photograph or picture the service has no more
@@ -49,7 +49,7 @@ class ServiceRun:
 
     async def _run(self, stop: threading.Event) -> None:
         left = iter([row for row in self._folder.left() if not row.problem])
-        async with Service(self._url, self._api_key) as service:
+        async with service_at(self._url, self._api_key) as service:
             working = [asyncio.ensure_future(self._work(service, left)) for _ in range(self._at_once)]
             try:
                 while not stop.is_set() and (waited := [task for task in working if not task.done()]):
@@ -89,16 +89,14 @@ class ServiceRun:
         key, body = asked
         generation = await service.submit(body, key)
         told = await service.ended(generation)
-        picture = None
-        if told["status"] == "COMPLETED":
-            picture = await service.download(told["resultImageUrl"])
+        picture = await service.download(told.result_image_url) if told.result_image_url else None
         return Result(
             row.number,
             picture,
-            str(told.get("errorMessage", "")),
+            told.error_message or "",
             sha256,
-            tuple(told.get("warnings", ())),
-            tuple(told.get("optimisations", ())),
+            tuple(told.warnings),
+            tuple(one.wire() for one in told.optimisations),
             {"service_s": time.perf_counter() - began_at},
             generation,
         )
@@ -154,10 +152,11 @@ class ServiceRun:
 async def _by_picture(service: Service) -> dict[str, dict[str, str]]:
     """SHA-256 of a picture that the service itself serves -> what to ask for."""
     found: dict[str, dict[str, str]] = {}
-    for product in (await service.products()).get("products", []):
-        shown = [(product["image"], {"productId": product["productId"]})]
-        for variant in product["variants"]:
-            shown.append((variant["image"], {"productId": product["productId"], "variantId": variant["variantId"]}))
+    offered = await service.products()
+    for product in offered.products if offered else ():
+        shown = [(product.image, {"productId": product.product_id})]
+        for variant in product.variants:
+            shown.append((variant.image, {"productId": product.product_id, "variantId": variant.variant_id}))
         for image, body in shown:
             if image.startswith("/"):
                 digest = hashlib.sha256(await service.download(image)).hexdigest()
@@ -173,8 +172,8 @@ def model_of(url: str, api_key: str) -> str:
     """
 
     async def asked() -> str:
-        async with Service(url, api_key) as service:
-            told = (await service.products()).get("model") or {}
-            return str(told.get("name", ""))
+        async with service_at(url, api_key) as service:
+            offered = await service.products()
+            return offered.model.name if offered and offered.model else ""
 
     return asyncio.run(asked())

@@ -96,7 +96,7 @@ async def _filled(stack: Stack, num_waiting: int, shown: Progress) -> Depth:
         await storefront.open([tiny.picture()])
         visit = next(Mix(1, storefront.num_garments).visits(np.random.default_rng(0)))
         first = await storefront.submit(visit)
-        wanted = storefront.wanted(visit)
+        wanted = storefront.wanted(visit).wire()
     probe = Probe(stack.url, stack.redis, stack.queue, wanted)
     backlog = Backlog(stack.server.url, example_of(stack.redis, first), [first])
     task = shown.add_task(f"{num_waiting} waiting", total=num_waiting, completed=1)

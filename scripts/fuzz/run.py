@@ -6,27 +6,25 @@ import asyncio
 import contextlib
 import os
 import random
-import socket
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import httpx
 
 from api.decoding import AT_ONCE, LONGEST_S, MOST_MEMORY, Decoders
 from api.errors import BadPhoto
 from api.photos import Photo, garment_picture, person_photo
-from inference.children import end, spawn
-from inference.redis_server import RedisServer
+from scripts.bench.live.stack import Stack
+from scripts.client.client import Client, opened
+from scripts.client.errors import Refused
+from scripts.client.patience import ONCE
 from scripts.fuzz.corpus import hostile
 from scripts.fuzz.memory import MemoryWatch
-from scripts.options import FITTING_ROOM
 
 GRACE_S = 10.0  # beyond a decoder's time, and then it hangs
-START_S = 60.0
+CARD = "paperdoll"  # which nobody loads
 OWN_MEMORY = 512 << 20  # bytes that a process has before a picture comes
 
 
@@ -100,15 +98,10 @@ async def _run(
             found.slowest_s = max(found.slowest_s, time.monotonic() - began_at)
             on_step()
 
-    async with _client(url) as client, asyncio.TaskGroup() as tasks:
+    longer_s = 2 * (LONGEST_S + GRACE_S)
+    async with opened(url, patience=ONCE, answer_within_s=longer_s) as client, asyncio.TaskGroup() as tasks:
         for _ in range(AT_ONCE):
             tasks.create_task(work())
-
-
-@contextlib.asynccontextmanager
-async def _client(url: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=url, timeout=None, trust_env=False) as client:  # noqa: S113
-        yield client
 
 
 async def _decode(decoders: Decoders, data: bytes, found: Found, number: int) -> None:
@@ -121,42 +114,20 @@ async def _decode(decoders: Decoders, data: bytes, found: Found, number: int) ->
         found.count("accepted", number)
 
 
-async def _upload(client: httpx.AsyncClient, data: bytes, found: Found, number: int) -> None:
-    reply = await client.post("/public/upload-image", files={"file": ("me", data)})
-    if reply.status_code >= 500:
-        found.count("server_errors", number)
-    elif reply.is_success:
-        found.count("accepted", number)
+async def _upload(client: Client, data: bytes, found: Found, number: int) -> None:
+    try:
+        await client.upload_image(data)
+    except Refused as refusal:
+        if refusal.status >= 500:
+            found.count("server_errors", number)
+        else:
+            found.refuse(str(refusal), number)
     else:
-        found.refuse(reply.json()["message"], number)
+        found.count("accepted", number)
 
 
 @contextlib.contextmanager
 def _api() -> Iterator[str]:
-    """The address of an API process on a Redis of its own, as anyone starts it."""
-    with tempfile.TemporaryDirectory(prefix="fr-") as folder, RedisServer(Path(folder)) as redis:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        log_file = Path(folder) / "api.log"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("FITTING_ROOM_")}
-        environment |= {"REDIS_URL": redis.url}
-        with log_file.open("wb") as log:
-            argv = [*FITTING_ROOM, "api", "--data", folder, "--port", str(port)]
-            process = spawn(argv, log, environment=environment)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait_for(url, log_file)
-            yield url
-        finally:
-            end(process, within_s=15)
-
-
-def _wait_for(url: str, log_file: Path) -> None:
-    give_up_at = time.monotonic() + START_S
-    while time.monotonic() < give_up_at:
-        with contextlib.suppress(httpx.HTTPError):
-            if httpx.get(f"{url}/health/live", trust_env=False).is_success:
-                return
-        time.sleep(0.1)
-    raise RuntimeError(f"The API did not start: {log_file.read_text()[-500:]}")
+    """The address of an API process on a Redis of its own."""
+    with tempfile.TemporaryDirectory(prefix="fr-") as folder, Stack(Path(folder), {"card": CARD}) as stack:
+        yield stack.url

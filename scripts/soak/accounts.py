@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from scripts.soak.books import Books
-from scripts.soak.client import Client
+from scripts.soak.client import Crowd
 from scripts.soak.findings import Findings
 from scripts.soak.receiver import Receiver
 from scripts.soak.visits import Visit
 
 
-def tell_load(findings: Findings, visits: Sequence[Visit], client: Client, took_s: float) -> None:
+def tell_load(findings: Findings, visits: Sequence[Visit], crowd: Crowd, took_s: float) -> None:
     """What was asked for, and how it ended for whoever asked."""
     states = Counter(visit.status or "unknown" for visit in visits)
     codes = Counter(visit.error_code for visit in visits if visit.error_code)
@@ -21,7 +21,7 @@ def tell_load(findings: Findings, visits: Sequence[Visit], client: Client, took_
     findings.tell("ended", counts(states), completed=states["COMPLETED"], failed=states["FAILED"])
     findings.tell("failed, by reason", counts(codes), reasons=dict(codes))
     findings.tell(
-        "requests", f"{client.num_requests}; repeated: {counts(client.repeated)}", repeated=client.repeated.total()
+        "requests", f"{crowd.num_requests}; repeated: {counts(crowd.repeated)}", repeated=crowd.repeated.total()
     )
     findings.tell("promises broken to a shopper", counts(broken), kept=not broken, broken=broken.total())
 

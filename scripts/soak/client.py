@@ -1,76 +1,56 @@
-"""A shopper's browser that does not give up: every request is repeated until it is answered, as a good client's is.
+"""Shoppers' browsers that do not give up: every request is repeated until it is answered, as a good client's is.
 
-It goes to the next API process when one breaks off, signs each request anew, and keeps its Idempotency-Key.
+It goes to the next API process when one breaks off, is signed anew, and keeps its Idempotency-Key.
 """
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import time
 from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
-from scripts.bench.live.shopper import NO_LIMITS
+from scripts.client import models
+from scripts.client.asking import Asking
+from scripts.client.client import NO_LIMITS, Client, connections
+from scripts.client.errors import ClientError, Refused
+from scripts.client.patience import Patience
 from scripts.soak.estate import SHOPS
 from scripts.soak.marks import Marks
 
 ANSWER_WITHIN_S = 30.0
 PATIENCE_S = 120.0  # of one request with all its repetitions
-PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
-AGAIN = (429, 500, 502, 503, 504)
+PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0  # whatever Retry-After says: who comes back early finds more
+AGAIN = frozenset({429, 500, 502, 503, 504})
 
 
-class GaveUp(Exception):
-    """A request that was not answered, however often it was repeated."""
+class Crowd:
+    """Many shoppers of the API processes at `urls`; a context manager. `repeated`: why, how often."""
 
-
-class Client:
-    """Requests of many shoppers to the API processes at `urls`; a context manager. `repeated`: why, how often."""
-
-    def __init__(self, urls: list[str], marks: Marks) -> None:
+    def __init__(self, urls: Sequence[str], marks: Marks) -> None:
         self.repeated: Counter[str] = Counter()
-        self.num_requests = 0
         self._marks = marks
-        self._https = [
-            httpx.AsyncClient(base_url=url, timeout=ANSWER_WITHIN_S, limits=NO_LIMITS, trust_env=False) for url in urls
-        ]
-        self._turns = itertools.cycle(self._https)
+        self._balancer = Balancer(urls)
+        self._http = connections(urls[0], ANSWER_WITHIN_S, transport=self._balancer, headers=marks.headers())
+        self._endless = Patience(
+            PATIENCE_S, PAUSE_S, LONGEST_PAUSE_S, heeds=False, passes=_is_worth_another_try, told=self._count
+        )
 
-    async def ask(
-        self, verb: str, path: str, person: int, *, headers: dict[str, str] | None = None, **options: Any
-    ) -> httpx.Response:
-        """The answer to a signed request: a success, or a refusal that stays one.
+    @property
+    def num_requests(self) -> int:
+        return self._balancer.num_requests
 
-        Raises:
-            GaveUp: there was none for two minutes.
-        """
-        give_up_at, pause_s, why = time.monotonic() + PATIENCE_S, PAUSE_S, ""
-        while time.monotonic() < give_up_at:
-            self.num_requests += 1
-            try:
-                answer = await self._once(verb, path, person, headers or {}, options)
-            except httpx.HTTPError as error:
-                why = type(error).__name__
-            else:
-                if not _is_worth_another_try(answer):
-                    return answer
-                why = str(answer.status_code)
-            self.repeated[why] += 1
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-        raise GaveUp(f"{verb} was not answered: {why}")
+    def client(self, person: int, patience: Patience | None = None) -> Client:
+        """Of a person, who does not give up unless it has another `patience`."""
+        shopper = Signed(self._marks, person)
+        return MarkedClient(Asking(self._http, shopper, patience or self._endless), self._marks)
 
-    async def _once(
-        self, verb: str, path: str, person: int, headers: dict[str, str], options: dict[str, Any]
-    ) -> httpx.Response:
-        if path.startswith("/public"):
-            path = f"{path}?{self._marks.signed(shop_of(person), person)}"
-        headers = self._marks.headers() | headers
-        return await next(self._turns).request(verb, path, headers=headers, **options)
+    def _count(self, error: ClientError) -> None:
+        self.repeated[error.name] += 1
 
     async def __aenter__(self) -> Self:
         return self
@@ -78,17 +58,67 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        for http in self._https:
-            await http.aclose()
+        await self._http.aclose()
 
 
-def shop_of(person: int) -> str:
-    return SHOPS[person % len(SHOPS)]
+class Balancer(httpx.AsyncBaseTransport):
+    """Takes each request to the next of `urls`, whatever address it was sent to."""
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        self.num_requests = 0
+        self._turns = itertools.cycle([httpx.URL(url) for url in urls])
+        self._network = httpx.AsyncHTTPTransport(limits=NO_LIMITS, trust_env=False)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.num_requests += 1
+        to = next(self._turns)
+        request.url = request.url.copy_with(scheme=to.scheme, host=to.host, port=to.port)
+        return await self._network.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._network.aclose()
 
 
-def _is_worth_another_try(answer: httpx.Response) -> bool:
+@dataclass(frozen=True)
+class Signed(httpx.Auth):
+    """As the app proxy signs for a person."""
+
+    marks: Marks
+    person: int
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, Any, None]:
+        shop = SHOPS[self.person % len(SHOPS)]
+        request.url = request.url.copy_with(query=self.marks.signed(shop, self.person).encode())
+        yield request
+
+
+@dataclass(frozen=True)
+class MarkedClient(Client):
+    """Notes what it is given: signed links, and the keys of uploads."""
+
+    marks: Marks
+
+    async def prepare_upload(self) -> models.Place:
+        place = await super().prepare_upload()
+        self.marks.give(_last_part(place.upload_url), _last_part(place.upload_key))
+        return place
+
+    async def complete_upload(self, place: models.Place, consent: models.Consent | None = None) -> models.Photo:
+        photo = await super().complete_upload(place, consent)
+        self.marks.give(_last_part(photo.file_url))
+        return photo
+
+    async def status(self, generation_id: str) -> models.Generation:
+        state = await super().status(generation_id)
+        if state.result_image_url:
+            self.marks.give(_last_part(state.result_image_url))
+        return state
+
+
+def _last_part(link: str) -> str:
+    return httpx.URL(link).path.rpartition("/")[2]
+
+
+def _is_worth_another_try(refusal: Refused) -> bool:
     """Also what is refused with status 200, as the published contract has it."""
-    if answer.status_code in AGAIN:
-        return True
-    is_refused = answer.is_success and answer.headers.get("content-type") == "application/json"
-    return is_refused and answer.json().get("code") == "CREATION_FAILED"
+    return refusal.status in AGAIN or refusal.code == "CREATION_FAILED"

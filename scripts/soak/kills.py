@@ -13,7 +13,7 @@ from inference.blobs import UPLOADS, Terms, purge_personal
 from inference.orphans import purge_orphans
 from scripts.soak import books, windows
 from scripts.soak.accounts import accepted_of, counts, named, tell_books, tell_load, tell_webhooks
-from scripts.soak.client import Client
+from scripts.soak.client import Crowd
 from scripts.soak.estate import Estate
 from scripts.soak.findings import Findings, distribution, shown
 from scripts.soak.killer import Killer
@@ -40,15 +40,15 @@ async def _run(site: Site) -> Findings:
     findings = Findings("kills")
     with Receiver() as receiver, _estate(site, receiver) as estate:
         await estate.until_ready()
-        async with Client(estate.urls, site.marks) as client:
-            people = People(client, site.marks, chance)
+        async with Crowd(estate.urls, site.marks) as crowd:
+            people = People(crowd, site.marks, chance)
             await people.arrive()
             began_at = time.time()
             visits, killer = await _under_fire(site, estate, people, chance)
             took_s = time.time() - began_at
             await estate.until(lambda: not books.read(estate).open, ENDED_WITHIN_S)
             await estate.until(lambda: _all_told(estate), TOLD_WITHIN_S)
-            tell_load(findings, visits, client, took_s)
+            tell_load(findings, visits, crowd, took_s)
             _tell_kills(findings, estate, killer)
             _tell_files(findings, estate)
             tell_books(findings, books.read(estate), accepted_of(visits))

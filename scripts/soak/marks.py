@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote, urlencode
 
+from scripts.client.shopper import signed
 from scripts.soak.markers import Markers
 
 WORD = re.compile(rb"[A-Za-z0-9_.-]{24,}")  # what may be a signature, a token or an upload's key
@@ -43,10 +41,9 @@ class Marks:
         }
         if not person % 2:
             query["client_id"] = f"{self.planted['client id'][:-2]}{person:02d}"
-        text = "".join(sorted(f"{name}={value}" for name, value in query.items()))
-        signature = hmac.new(self.planted["app secret"].encode(), text.encode(), hashlib.sha256).hexdigest()
-        self.give(signature)
-        return urlencode(query | {"signature": signature}, quote_via=quote)
+        asked = signed(query.items(), self.planted["app secret"])
+        self.give(asked.rpartition("=")[2])
+        return asked
 
     def headers(self) -> dict[str, str]:
         """Of every request."""

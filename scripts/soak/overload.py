@@ -9,13 +9,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import httpx
-
 from inference.jobs import Status
-from scripts.bench.live.shopper import NO_LIMITS
+from scripts.client.errors import ClientError, Refused
+from scripts.client.patience import ONCE
 from scripts.soak import books
 from scripts.soak.accounts import counts, named, tell_books
-from scripts.soak.client import Client
+from scripts.soak.client import Crowd
 from scripts.soak.estate import Estate
 from scripts.soak.findings import Findings, distribution, shown
 from scripts.soak.leaks import look_for_marks
@@ -29,7 +28,6 @@ PICTURE_S = 0.8  # slow, so that ten times as many requests are no load for this
 LONGEST_QUEUE = 20
 PROBED = 24  # generations that tell what the workers can make
 SHORTEST_S, LONGEST_S, JOBS_A_SECOND = 4.0, 30.0, 100
-ANSWER_WITHIN_S = 60.0
 ENDED_WITHIN_S = 60.0
 
 
@@ -60,12 +58,12 @@ async def _run(site: Site) -> Findings:
         settings={"max_queue_length": LONGEST_QUEUE},
     ) as estate:
         await estate.until_ready()
-        async with Client(estate.urls, site.marks) as client:
-            people = People(client, site.marks, random.Random(plan.seed))  # noqa: S311
+        async with Crowd(estate.urls, site.marks) as crowd:
+            people = People(crowd, site.marks, random.Random(plan.seed))  # noqa: S311
             await people.arrive()
             probed, capacity = await _capacity(people, estate)
             async with Memory(estate) as memory:
-                answers = await _flood(site, estate, people, TIMES * capacity, seconds)
+                answers = await _flood(site, people, TIMES * capacity, seconds)
                 await estate.until(lambda: not books.read(estate).open, ENDED_WITHIN_S)
         accepted = {answer.generation_id for answer in answers if answer.generation_id}
         _tell_answers(findings, answers, capacity, seconds)
@@ -86,35 +84,29 @@ async def _capacity(people: People, estate: Estate) -> tuple[set[str], float]:
     return set(submitted), PROBED / (time.time() - began_at)
 
 
-async def _flood(site: Site, estate: Estate, people: People, rate: float, seconds: float) -> list[Answer]:
+async def _flood(site: Site, people: People, rate: float, seconds: float) -> list[Answer]:
     """`rate` POSTs a second, each at its time, however many are still waited for, and none repeated."""
     num_posts = round(rate * seconds)
     task = site.progress.add_task("overload", total=num_posts)
     start = time.monotonic()
-    async with httpx.AsyncClient(timeout=ANSWER_WITHIN_S, limits=NO_LIMITS, trust_env=False) as http:
 
-        async def post(number: int) -> Answer:
-            await asyncio.sleep(start + number / rate - time.monotonic())
-            url = estate.urls[number % len(estate.urls)]
-            answer = await _post(http, url, people, _person(number))
-            site.progress.advance(task)
-            return answer
+    async def post(number: int) -> Answer:
+        await asyncio.sleep(start + number / rate - time.monotonic())
+        answer = await _post(people, _person(number))
+        site.progress.advance(task)
+        return answer
 
-        return list(await asyncio.gather(*(post(number) for number in range(num_posts))))
+    return list(await asyncio.gather(*(post(number) for number in range(num_posts))))
 
 
-async def _post(http: httpx.AsyncClient, url: str, people: People, person: int) -> Answer:
-    path, headers, body = people.wanted(person)
+async def _post(people: People, person: int) -> Answer:
     asked_at = time.monotonic()
     try:
-        answer = await http.post(url + path, headers=headers, json=body)
-    except httpx.HTTPError as error:
-        return Answer(time.monotonic() - asked_at, why=type(error).__name__)
-    took_s, told = time.monotonic() - asked_at, answer.json()
-    if told.get("jobId"):
-        return Answer(took_s, told["jobId"])
-    why = f"{answer.status_code} {told.get('code')}"
-    return Answer(took_s, why=why, says_when=answer.headers.get("retry-after", "").isdigit())
+        generation_id = await people.submit(person, ONCE)
+    except ClientError as error:
+        says_when = isinstance(error, Refused) and error.retry_after_s is not None
+        return Answer(time.monotonic() - asked_at, why=error.name, says_when=says_when)
+    return Answer(time.monotonic() - asked_at, generation_id)
 
 
 def _person(number: int) -> int:

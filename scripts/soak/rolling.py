@@ -13,7 +13,7 @@ from inference.queue import RETRIES, count_ready_workers
 from scripts.bench.live.stack import DRAIN_S
 from scripts.soak import books
 from scripts.soak.accounts import accepted_of, named, tell_books, tell_load
-from scripts.soak.client import Client
+from scripts.soak.client import Crowd
 from scripts.soak.estate import READY_WITHIN_S, Estate
 from scripts.soak.findings import Findings
 from scripts.soak.leaks import look_for_marks
@@ -38,8 +38,8 @@ async def _run(site: Site) -> Findings:
         site.folder, site.marks, num_apis=plan.num_apis, num_workers=plan.num_workers, picture_s=plan.picture_s
     ) as estate:
         await estate.until_ready()
-        async with Client(estate.urls, site.marks) as client:
-            people = People(client, site.marks, random.Random(plan.seed))  # noqa: S311
+        async with Crowd(estate.urls, site.marks) as crowd:
+            people = People(crowd, site.marks, random.Random(plan.seed))  # noqa: S311
             await people.arrive()
             began_at, restarts = time.time(), Restarts(estate)
             visiting = asyncio.create_task(people.visits(restarts.turns(), AT_ONCE, lambda _: None))
@@ -50,7 +50,7 @@ async def _run(site: Site) -> Findings:
             restarts.stop()
             visits = await visiting
             await estate.until(lambda: not books.read(estate).open, SETTLED_WITHIN_S)
-            tell_load(findings, visits, client, time.time() - began_at)
+            tell_load(findings, visits, crowd, time.time() - began_at)
             found = books.read(estate)
             _tell_restarts(findings, restarts, found)
             tell_books(findings, found, accepted_of(visits))

@@ -8,9 +8,12 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-from scripts.soak.client import Client, GaveUp, shop_of
+from inference.jobs import Status
+from scripts.client.errors import ClientError
+from scripts.client.models import TryOn
+from scripts.client.patience import Patience
+from scripts.soak.client import Crowd
 from scripts.soak.marks import Marks
 from scripts.soak.people import NUM_PEOPLE, photograph, whose_file
 
@@ -19,8 +22,6 @@ ENDS_WITHIN_S = 180.0
 UPLOADS = 0.2  # share of visits that bring a new photograph
 CANCELS = 0.05  # share of visits that change their mind
 PRODUCT = "gid://shopify/Product/1"
-TRY_ON = "/public/fitting-room"
-FINAL = ("COMPLETED", "FAILED")
 
 
 @dataclass
@@ -40,8 +41,8 @@ class Visit:
 class People:
     """Shoppers with a photograph each, who visit; `chance` decides what they do."""
 
-    def __init__(self, client: Client, marks: Marks, chance: random.Random) -> None:
-        self._client, self._marks, self._chance = client, marks, chance
+    def __init__(self, crowd: Crowd, marks: Marks, chance: random.Random) -> None:
+        self._crowd, self._marks, self._chance = crowd, marks, chance
         self._photos: list[str] = []
 
     async def arrive(self) -> None:
@@ -69,69 +70,37 @@ class People:
                 self._photos[visit.person] = await self.upload(visit.person)
             async with asyncio.timeout(ENDS_WITHIN_S):
                 await self._through(visit)
-        except (GaveUp, TimeoutError) as error:
+        except (ClientError, TimeoutError) as error:
             visit.problem = str(error) or "it did not end"
         visit.took_s = time.time() - visit.asked_at
         return visit
 
     async def _through(self, visit: Visit) -> None:
+        client = self._crowd.client(visit.person)
         visit.generation_id = await self.submit(visit.person)
         if self._chance.random() < CANCELS:
             visit.cancelled = True
             await asyncio.sleep(self._chance.random() * FOLLOW_EVERY_S)
-            await self._client.ask("DELETE", f"/public/generation/{visit.generation_id}", visit.person)
-        while visit.status not in FINAL:
+            await client.cancel(visit.generation_id)
+        picture = ""
+        while visit.status not in (Status.COMPLETED, Status.FAILED):
             await asyncio.sleep(FOLLOW_EVERY_S)
-            answer = await self._client.ask("GET", f"/public/generation/{visit.generation_id}", visit.person)
-            if not answer.is_success:
-                visit.problem = f"its state is answered with {answer.status_code}"
-                return
-            told = answer.json()
-            visit.status, visit.error_code = told["status"], told.get("errorCode", "")
-        if visit.status == "COMPLETED":
-            await self._look_at(visit, told["resultImageUrl"])
-
-    async def _look_at(self, visit: Visit, url: str) -> None:
-        path = urlsplit(url).path
-        self._marks.give(path.rpartition("/")[2])
-        picture = await self._client.ask("GET", path, visit.person)
-        if not picture.is_success:
-            visit.problem = f"its picture is answered with {picture.status_code}"
-        elif whose_file(picture.content) != visit.person:
+            state = await client.status(visit.generation_id)
+            visit.status, visit.error_code = state.status, state.error_code or ""
+            picture = state.result_image_url or ""
+        if visit.status == Status.COMPLETED and whose_file(await client.download(picture)) != visit.person:
             visit.problem = "its picture is somebody else's"
 
-    async def submit(self, person: int) -> str:
-        """The id of the generation, however often it has to be asked for."""
-        key, body = self._key(), self._body(person)
-        answer = await self._client.ask("POST", TRY_ON, person, headers=key, json=body)
-        generation_id = answer.json().get("jobId")
-        if not generation_id:
-            raise GaveUp(f"a generation is refused with {answer.status_code}")
-        return str(generation_id)
+    async def submit(self, person: int, patience: Patience | None = None) -> str:
+        """The id of the generation, however often it has to be asked for.
 
-    def wanted(self, person: int) -> tuple[str, dict[str, str], dict[str, str]]:
-        """The signed path, the headers and the body of a POST, for whoever sends it alone."""
-        path = f"{TRY_ON}?{self._marks.signed(shop_of(person), person)}"
-        return path, self._marks.headers() | self._key(), self._body(person)
-
-    def _key(self) -> dict[str, str]:
-        return {"Idempotency-Key": f"{self._marks.planted['idempotency key']}-{secrets.token_hex(8)}"}
-
-    def _body(self, person: int) -> dict[str, str]:
-        return {"userImageId": self._photos[person], "productId": PRODUCT}
+        Raises:
+            scripts.client.errors.ClientError: it was asked for as often as `patience` lets.
+        """
+        key = f"{self._marks.planted['idempotency key']}-{secrets.token_hex(8)}"
+        wanted = TryOn(user_image_id=self._photos[person], product_id=PRODUCT)
+        return await self._crowd.client(person, patience).create(wanted, key=key)
 
     async def upload(self, person: int) -> str:
-        """The photograph's id; from the start again when the upload was lost on the way."""
-        data = photograph(person, self._marks.planted["name"])
-        while True:
-            place = (await self._client.ask("POST", "/public/prepare-upload", person)).json()
-            path = urlsplit(place["uploadUrl"]).path
-            self._marks.give(path.rpartition("/")[2], place["uploadKey"].rpartition("/")[2])
-            sent = await self._client.ask("PUT", path, person, content=data)
-            body = {"uploadKey": place["uploadKey"]}
-            done = await self._client.ask("POST", "/public/upload-complete", person, json=body)
-            if sent.is_success and done.is_success:
-                self._marks.give(urlsplit(done.json()["fileUrl"]).path.rpartition("/")[2])
-                return str(done.json()["fileId"])
-            if done.status_code != 404:
-                raise GaveUp(f"a photograph is refused with {done.status_code}")
+        """The photograph's id."""
+        return (await self._crowd.client(person).upload(photograph(person, self._marks.planted["name"]))).file_id

@@ -29,7 +29,16 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-PAGE = Path(__file__).with_name("pages") / "published_flow.html"
+PAGES = {
+    "/products/shirt": Path(__file__).with_name("pages") / "published_flow.html",
+    "/try-on.mjs": Path(__file__).parents[2] / "examples" / "javascript" / "try-on.mjs",
+}
+EXAMPLE = """async bytes => {
+    const { tryOn } = await import('/try-on.mjs')
+    const photo = new File([Uint8Array.from(bytes)], 'me.jpg')
+    const [product, variant] = ['gid://shopify/Product/1', 'gid://shopify/ProductVariant/12']
+    return (await tryOn({ service: '/apps/fitting-room', photo, product, variant })).resultImageUrl
+}"""
 APP_SECRET = "hush"
 BLUE = (65, 105, 225)
 SHOPS: dict[str, dict[str, Any]] = {
@@ -50,8 +59,7 @@ def storefronts(open_shop: Callable[..., Shop]) -> Iterator[dict[str, AppProxy]]
     """Of each of `SHOPS`, by its domain: all are shops of one running service."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(pytest.MonkeyPatch.context()).setenv("APP_SECRET", APP_SECRET)
-        pages = {"/products/shirt": PAGE}
-        proxies = {domain: stack.enter_context(AppProxy(domain, APP_SECRET, pages=pages)) for domain in SHOPS}
+        proxies = {domain: stack.enter_context(AppProxy(domain, APP_SECRET, pages=PAGES)) for domain in SHOPS}
         shops = [
             {"domain": domain, "app_secret_envs": ["APP_SECRET"], "origins": [proxies[domain].origin]} | special
             for domain, special in SHOPS.items()
@@ -80,6 +88,12 @@ def went_through(page: Page, storefront: AppProxy, query: str, photograph: bytes
     return page
 
 
+def chest_is_blue(page: Page, url: str) -> bool:
+    with Image.open(io.BytesIO(page.request.get(url).body())) as shown:
+        pixels = np.asarray(shown.convert("RGB")).astype(np.int64)
+    return bool(np.abs(pixels[pixels.shape[0] // 2, pixels.shape[1] // 2] - BLUE).max() < 12)
+
+
 def photograph() -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", (800, 1000), "seagreen").save(buffer, "JPEG")
@@ -99,10 +113,14 @@ def test_a_shopper_is_dressed_in_the_variant_by_exactly_the_published_requests(
     assert all(re.fullmatch(r"GET /public/generation/gen_[0-9a-f]{32} 200", poll) for poll in polls)
     result = page.locator("#result")
     expect(result).to_have_js_property("complete", True)
-    picture = page.request.get(result.get_attribute("src") or "").body()
-    with Image.open(io.BytesIO(picture)) as shown:
-        pixels = np.asarray(shown.convert("RGB")).astype(np.int64)
-    assert np.abs(pixels[pixels.shape[0] // 2, pixels.shape[1] // 2] - BLUE).max() < 12
+    assert chest_is_blue(page, result.get_attribute("src") or "")
+
+
+def test_the_example_in_javascript_does_it_too(context: BrowserContext, storefront: AppProxy) -> None:
+    page = context.new_page()
+    page.goto(f"{storefront.origin}/products/shirt")
+    assert chest_is_blue(page, page.evaluate(EXAMPLE, list(photograph())))
+    assert storefront.asked[:4] == STEPS
 
 
 def test_a_generation_that_fails_says_why(context: BrowserContext, storefront: AppProxy) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import time
 import uuid
 from collections.abc import Sequence
@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-import httpx
-
 from scripts.bench.live.traffic import Visit
+from scripts.client.client import Client, opened
+from scripts.client.errors import ClientError
+from scripts.client.models import TryOn
+from scripts.client.patience import ONCE
+from scripts.client.shopper import Browser
 
 PATIENCE_S = 600.0  # of a shopper with a picture; then it counts as lost
-ANSWER_WITHIN_S = 60.0
-NO_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,43 +33,50 @@ class Outcome:
 
 
 class Storefront:
-    """The service at `url`, its products, and people whose photographs it has; a context manager."""
+    """The service at `url`, its products, and people whose photographs it has; a context manager.
+
+    No request is repeated: a visit that is not answered is told as such.
+    """
 
     def __init__(self, url: str) -> None:
-        self._http = httpx.AsyncClient(base_url=url, timeout=ANSWER_WITHIN_S, limits=NO_LIMITS, trust_env=False)
+        self._url = url
+        self._ends = contextlib.AsyncExitStack()
+        self._garments: list[tuple[str, str | None]] = []  # product and variant
         self._photos: list[str] = []
-        self._garments: list[dict[str, str]] = []
-        self._shoppers: list[str] = []
+        self._clients: list[Client] = []
 
     async def open(self, photographs: Sequence[bytes]) -> None:
         """Learn the products, and upload everybody's photograph."""
-        listed = (await self._get("/products.json")).json()["products"]
-        self._garments = [
-            {"productId": product["productId"]} | ({"variantId": variant["variantId"]} if variant else {})
-            for product in listed
-            for variant in product["variants"] or [{}]
-        ]
-        self._photos = [await self._upload(photograph) for photograph in photographs]
-        self._shoppers = [str(uuid.uuid5(uuid.NAMESPACE_OID, str(person))) for person in range(len(photographs))]
+        client = await self._ends.enter_async_context(opened(self._url, patience=ONCE))
+        for product in (await client.products()).products:
+            variants: list[str | None] = [variant.variant_id for variant in product.variants]
+            self._garments += [(product.product_id, variant) for variant in variants or [None]]
+        self._photos = [(await client.upload(photograph)).file_id for photograph in photographs]
+        names = [str(uuid.uuid5(uuid.NAMESPACE_OID, str(person))) for person in range(len(photographs))]
+        self._clients = [client.of(Browser(name)) for name in names]
 
     @property
     def num_garments(self) -> int:
         return len(self._garments)
 
-    def wanted(self, visit: Visit) -> dict[str, str]:
-        """The body of its POST."""
-        return {"userImageId": self._photos[visit.person]} | self._garments[visit.garment]
+    def wanted(self, visit: Visit) -> TryOn:
+        product, variant = self._garments[visit.garment]
+        return TryOn(user_image_id=self._photos[visit.person], product_id=product, variant_id=variant)
 
     async def visit(self, visit: Visit, due_at: float) -> Outcome:
         """One visit from its POST to its picture, and what became of it; raises nothing."""
-        generation_id, answered_s = "", 0.0
+        client, generation_id, answered_s = self._clients[visit.person], "", 0.0
         try:
             async with asyncio.timeout(PATIENCE_S):
                 generation_id = await self.submit(visit)
                 answered_s = time.time() - due_at
-                picture = await self._get(await self._follow(generation_id))
-                assert picture.content, "the picture is empty"
-        except (httpx.HTTPError, TimeoutError, VisitError, AssertionError) as error:
+                ended = await client.wait(generation_id)
+                if ended.result_image_url is None:
+                    problem = f"{ended.error_code}: {ended.error_message}"
+                    return Outcome(due_at, generation_id, answered_s, problem=problem)
+                picture = await client.download(ended.result_image_url)
+                assert picture, "the picture is empty"
+        except (ClientError, TimeoutError, AssertionError) as error:
             return Outcome(due_at, generation_id, answered_s, problem=str(error) or type(error).__name__)
         return Outcome(due_at, generation_id, answered_s, time.time() - due_at)
 
@@ -76,38 +84,9 @@ class Storefront:
         """The id of the generation.
 
         Raises:
-            VisitError: the service refused.
+            scripts.client.errors.ClientError: the service refused, or did not answer.
         """
-        shopper = {"client_id": self._shoppers[visit.person]}
-        reply = (await self._http.post("/public/fitting-room", json=self.wanted(visit), params=shopper)).json()
-        if not reply.get("jobId"):
-            raise VisitError(reply.get("message") or str(reply))
-        return str(reply["jobId"])
-
-    async def _follow(self, generation_id: str) -> str:
-        """The address of the picture, as soon as there is one; asks again when the stream ends early.
-
-        Raises:
-            VisitError: the generation failed.
-        """
-        while True:
-            async with self._http.stream("GET", f"/public/generation/{generation_id}/events", timeout=None) as events:
-                events.raise_for_status()
-                async for line in events.aiter_lines():
-                    told = json.loads(line.removeprefix("data:")) if line.startswith("data:") else {}
-                    if told.get("status") == "COMPLETED":
-                        return str(told["resultImageUrl"])
-                    if told.get("status") == "FAILED":
-                        raise VisitError(f"{told.get('errorCode')}: {told.get('errorMessage')}")
-
-    async def _upload(self, photograph: bytes) -> str:
-        place = (await self._http.post("/public/prepare-upload")).raise_for_status().json()
-        (await self._http.put(place["uploadUrl"], content=photograph)).raise_for_status()
-        done = await self._http.post("/public/upload-complete", json={"uploadKey": place["uploadKey"]})
-        return str(done.raise_for_status().json()["fileId"])
-
-    async def _get(self, url: str) -> httpx.Response:
-        return (await self._http.get(url)).raise_for_status()
+        return await self._clients[visit.person].create(self.wanted(visit))
 
     async def __aenter__(self) -> Self:
         return self
@@ -115,8 +94,4 @@ class Storefront:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        await self._http.aclose()
-
-
-class VisitError(Exception):
-    """The service refused, or the generation failed; the message is the service's."""
+        await self._ends.aclose()

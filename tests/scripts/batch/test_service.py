@@ -2,83 +2,50 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from scripted_service import BREAKS_OFF, Answer, ScriptedService, scripted_service
 
 from scripts.batch.reading import RowError
 from scripts.batch.rows import BatchError
-from scripts.batch.service import GoneError, Service
-
-Answer = tuple[int, dict[str, str], bytes]
-
-
-class Server(ThreadingHTTPServer):
-    """Gives `answers` one after the other, and keeps when each was asked for and with which key."""
-
-    answers: list[Answer]
-    asked_at: list[float]
-    keys: list[str | None]
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.asked_at.append(time.monotonic())
-        self.server.keys.append(self.headers.get("Idempotency-Key"))
-        status, headers, body = self.server.answers.pop(0)
-        if status == 0:  # the connection breaks
-            self.close_connection = True
-            return
-        self.send_response(status)
-        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *words: object) -> None:
-        """Nobody reads it."""
+from scripts.batch.service import GoneError, service_at
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server(("127.0.0.1", 0), Handler) as server:
-        server.answers, server.asked_at, server.keys = [], [], []
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+def server() -> Iterator[ScriptedService]:
+    with scripted_service() as service:
+        yield service
 
 
 MADE: Answer = (200, {}, b'{"jobId": "gen_1", "message": "Generation job created successfully"}')
 
 
-async def submit(server: Server) -> str:
-    async with Service(f"http://127.0.0.1:{server.server_port}") as service:
-        return await service.submit({"userImageId": "a"}, "key")
+async def submit(server: ScriptedService) -> str:
+    async with service_at(server.url) as service:
+        return await service.submit({"userImageId": "a", "productId": "gid://shopify/Product/1"}, "key")
+
+
+def keys(server: ScriptedService) -> list[str | None]:
+    return [asked.headers["Idempotency-Key"] for asked in server.asked]
 
 
 @pytest.mark.parametrize("status", [200, 429, 503])
 async def test_it_waits_as_long_as_retry_after_says_and_asks_again_with_the_same_key(
-    server: Server, status: int
+    server: ScriptedService, status: int
 ) -> None:
     full: Answer = (status, {"Retry-After": "1"}, b'{"jobId": "", "message": "Full.", "code": "CREATION_FAILED"}')
     server.answers = [full, MADE]
     assert await submit(server) == "gen_1"
-    assert server.asked_at[1] - server.asked_at[0] >= 1
-    assert server.keys == ["key", "key"]
+    first, second = server.asked
+    assert second.at - first.at >= 1
+    assert keys(server) == ["key", "key"]
 
 
-async def test_a_broken_connection_and_a_proxy_without_a_service_are_asked_again(server: Server) -> None:
-    server.answers = [(0, {}, b""), (502, {}, b""), MADE]
+async def test_a_broken_connection_and_a_proxy_without_a_service_are_asked_again(server: ScriptedService) -> None:
+    server.answers = [BREAKS_OFF, (502, {}, b""), MADE]
     assert await submit(server) == "gen_1"
-    assert server.keys == ["key"] * 3
+    assert keys(server) == ["key"] * 3
 
 
 @pytest.mark.parametrize(
@@ -97,11 +64,17 @@ async def test_a_broken_connection_and_a_proxy_without_a_service_are_asked_again
         ),
         ((401, {}, b'{"message": "Send a key.", "code": "UNAUTHORISED"}'), BatchError, "--api-key-env"),
         ((400, {}, b'{"message": "No such category.", "code": "BAD_REQUEST"}'), RowError, "No such category"),
+        (
+            (200, {}, b'{"jobId": "", "message": "Not placed.", "code": "CREATION_FAILED"}'),
+            RowError,
+            "Not placed",
+        ),
         ((404, {}, b'{"message": "Product not found", "code": "PRODUCT_NOT_FOUND"}'), GoneError, "not found"),
+        ((200, {"Content-Type": "text/html"}, b"<h1>Welcome</h1>"), BatchError, "is not this service"),
     ],
 )
 async def test_what_waiting_does_not_mend_is_said_at_once(
-    server: Server, answer: Answer, error: type[Exception], sentence: str
+    server: ScriptedService, answer: Answer, error: type[Exception], sentence: str
 ) -> None:
     server.answers = [answer]
     with pytest.raises(error, match=sentence):
