@@ -181,6 +181,8 @@ def without(name: str) -> Any:
 MENDED = [
     ("settings", changing('domain = "a.', 'domain = "other.'), "no such shop", 'domain = "a.myshopify.com"'),
     ("settings", spoilt_settings("port = 70000"), "refused", "port: Input should be less"),
+    ("settings", spoilt_settings(f'[[shops]]\ndomain = "{DOMAIN}"'), "open mode", 'Set mode = "shopify"'),
+    ("settings", changing("origins", "plan_expires = 2020-01-01T00:00:00Z\norigins"), "has ended", "Set plan_expires"),
     ("public_url", changing("https://127", "http://127"), "http://127", "Set public_url to an https:// address"),
     (
         "app proxy, APP_SECRET",
@@ -263,10 +265,14 @@ def test_webhooks_that_came_are_seen_to_come(connected: Connected) -> None:
     assert "products/update, 0 minutes ago" in findings["webhooks"].found
     assert "shop/redact, 0 minutes ago" in findings["privacy webhooks"].found
     assert "customers/redact go to https://127" in findings["privacy webhooks"].look
+    about = {"customer": {"id": 1}, "orders_to_redact": [], "data_request": {"id": 1}}
+    for topic in ("customers/redact", "customers/data_request"):
+        came(connected, topic, **about)
+    assert found()["privacy webhooks"].look == ""
 
 
-def came(connected: Connected, topic: str) -> None:
-    body = json.dumps({"id": 1, "shop_domain": DOMAIN, "myshopify_domain": DOMAIN}).encode()
+def came(connected: Connected, topic: str, **about: Any) -> None:
+    body = json.dumps({"id": 1, "shop_domain": DOMAIN, "myshopify_domain": DOMAIN} | about).encode()
     signature = base64.b64encode(hmac.new(b"hush", body, hashlib.sha256).digest()).decode()
     headers = {"X-Shopify-Topic": topic, "X-Shopify-Shop-Domain": DOMAIN, "X-Shopify-Hmac-SHA256": signature}
     assert httpx.post(f"{connected.api.url}/webhooks/shopify", content=body, headers=headers).status_code == 200
