@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -11,6 +11,9 @@ from scripts.batch.rows import BatchError, Defaults, Row, named
 
 CATEGORIES: dict[str, Category] = {"upper_body": "upper", "lower_body": "lower", "dresses": "overall"}
 """DressCode's folders, in the order of its labels 0, 1, 2."""
+
+BESIDE = {"mask": "masks", "densepose": "DensePoses", "parse": "label maps", "pose": "joints"}
+"""What may lie beside a person, by column."""
 
 
 class Pairs(StrEnum):
@@ -30,6 +33,7 @@ def rows_of_viton_hd(root: Path, pairs: Pairs, defaults: Defaults) -> list[Row]:
     names = ("test_pairs_unpaired.txt", "test_pairs.txt") if pairs is Pairs.UNPAIRED else ("test_pairs.txt",)
     listed = _listed([root / name for name in names])
     test = root / "test"
+    _check_there(test / "image", test / "cloth")
     rows = []
     for number, (person, garment, *_) in enumerate(listed, 1):
         stem = Path(person).stem
@@ -57,7 +61,9 @@ def rows_of_dresscode(root: Path, pairs: Pairs, defaults: Defaults) -> list[Row]
     """
     root = root.absolute()
     rows = []
-    for number, (folder, person, garment) in enumerate(_of_dresscode(root, f"test_pairs_{pairs}.txt"), 1):
+    listed = list(_of_dresscode(root, f"test_pairs_{pairs}.txt"))
+    _check_there(*(root / folder / "images" for folder in dict.fromkeys(folder for folder, _, _ in listed)))
+    for number, (folder, person, garment) in enumerate(listed, 1):
         category, stem = root / folder, Path(person).stem
         figure = stem.removesuffix("_0")
         rows.append(
@@ -77,6 +83,15 @@ def rows_of_dresscode(root: Path, pairs: Pairs, defaults: Defaults) -> list[Row]
     return named(rows)
 
 
+def beside_of(rows: Sequence[Row]) -> str:
+    """What the data set has of its people beside their photographs, and what it lacks, in a sentence."""
+    found = {what: sum(bool(getattr(row, column)) for row in rows) for column, what in BESIDE.items()}
+    there = ", ".join(f"{what} {num}" for what, num in found.items() if num)
+    absent = ", ".join(what for what, num in found.items() if not num)
+    parts = [f"{name} {what}" for name, what in (("found:", there), ("not there:", absent)) if what]
+    return f"{len(rows)} pairs; beside the people, {'; '.join(parts)}."
+
+
 def _of_dresscode(root: Path, name: str) -> Iterator[tuple[str, str, str]]:
     """Folder, person and garment of each pair."""
     folders = [folder for folder in CATEGORIES if (root / folder / name).is_file()]
@@ -89,6 +104,12 @@ def _of_dresscode(root: Path, name: str) -> Iterator[tuple[str, str, str]]:
         if label not in (["0"], ["1"], ["2"]):
             raise BatchError(f"{root / name} must say 0, 1 or 2 at the end of each line: upper, lower or dress.")
         yield tuple(CATEGORIES)[int(label[0])], person, garment
+
+
+def _check_there(*folders: Path) -> None:
+    for folder in folders:
+        if not folder.is_dir():
+            raise BatchError(f"There is no folder {folder}, in which the data set's pictures lie: unpack it whole.")
 
 
 def _listed(paths: Iterable[Path]) -> list[list[str]]:

@@ -21,7 +21,9 @@ SMALL = 500_000_000  # bytes of weights: of such a card, a CPU's every core gets
 
 
 class LocalRun:
-    """Makes what is left of a folder's plan."""
+    """Makes what is left of a folder's plan. `beginning`: what keeps the first picture waiting, in words."""
+
+    beginning = "loading the model"
 
     def __init__(self, folder: RunFolder, settings: Settings, devices: Sequence[str]) -> None:
         self._folder, self._settings, self._devices = folder, settings, devices

@@ -37,22 +37,22 @@ class Shown:
             MofNCompleteColumn(),
             RateColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[failures]}"),
+            TextColumn("{task.fields[note]}"),
             console=Console(stderr=True),
         )
-        self._task = self._progress.add_task("batch", total=num_rows, failures="")
+        self._task = self._progress.add_task("batch", total=num_rows, note="")
 
-    def begin(self, num_done: int) -> None:
-        """So many were done before."""
-        self._progress.reset(self._task, completed=num_done, failures="")
+    def begin(self, num_done: int, note: str = "") -> None:
+        """So many were done before; `note` stands beside the bar until the next is."""
+        self._progress.reset(self._task, completed=num_done, note=note)
 
     def told(self, results: Sequence[Result]) -> None:
         """These rows are done."""
         for result in results:
             if result.error:
                 self._tell_failure(result)
-        failures = f"[red]{self.num_failed} failed" if self.num_failed else ""
-        self._progress.update(self._task, advance=len(results), failures=failures)
+        note = f"[red]{self.num_failed} failed" if self.num_failed else ""
+        self._progress.update(self._task, advance=len(results), note=note)
 
     def _tell_failure(self, result: Result) -> None:
         self.num_failed += 1

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.batch.datasets import Pairs, rows_of_dresscode, rows_of_viton_hd
+from scripts.batch.datasets import Pairs, beside_of, rows_of_dresscode, rows_of_viton_hd
 from scripts.batch.folders import rows_of_folders
 from scripts.batch.rows import BatchError, Defaults, Row
 from scripts.batch.tables import rows_of_table
@@ -42,3 +43,7 @@ class Source:
         if self.people is None or self.garments is None:
             raise BatchError("--people and --garments go together.")
         return rows_of_folders(self.people, self.garments, defaults, zipped=self.zipped)
+
+    def told(self, rows: Sequence[Row]) -> str:
+        """What there is to know of these rows before any is made; empty where there is nothing."""
+        return beside_of(rows) if self.viton_hd or self.dresscode else ""

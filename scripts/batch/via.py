@@ -27,7 +27,9 @@ NO_PRODUCT = (
 
 
 class ServiceRun:
-    """Makes what is left of a folder's plan at a service, `at_once` rows at a time."""
+    """Makes what is left of a folder's plan at a service, `at_once` rows at a time. `beginning`: as of a local run."""
+
+    beginning = "asking the service"
 
     def __init__(self, folder: RunFolder, url: str, api_key: str, at_once: int) -> None:
         self._folder, self._journal, self._plan = folder, folder.journal, folder.plan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -65,15 +66,22 @@ def run(
         devices = parse_devices(device)
         plan = _local_plan(source, replace(defaults, card=absolute_card(settings.card)), settings, devices)
         plan = replace(plan, batch_size=batch_size or 0, uses_masks=masks)
+        _say(source.told(plan.rows))
         outcome = _made(plan, output, retry_failed, lambda folder: LocalRun(folder, settings, devices))
     else:
         if card or device or batch_size:
             raise BatchError("With --via the service decides --card, --device and --batch-size: leave them out.")
         api_key = os.environ.get(api_key_env, "") if api_key_env else ""
         plan = replace(_service_plan(source, defaults, via, api_key), uses_masks=masks)
+        _say(source.told(plan.rows))
         outcome = _made(plan, output, retry_failed, lambda folder: ServiceRun(folder, via, api_key, at_once))
     print(json.dumps(outcome.told()))
     raise typer.Exit(outcome.exit_code)
+
+
+def _say(sentence: str) -> None:
+    if sentence:
+        print(sentence, file=sys.stderr)
 
 
 def _made(plan: Plan, output: Path, retry_failed: bool, maker: Callable[[RunFolder], LocalRun | ServiceRun]) -> Outcome:
@@ -85,7 +93,7 @@ def _made(plan: Plan, output: Path, retry_failed: bool, maker: Callable[[RunFold
         if retry_failed:
             running.retry(folder.failed())
         outcome = Outcome(output, len(plan.rows), len(folder.left()))
-        shown.begin(outcome.num_before)
+        shown.begin(outcome.num_before, running.beginning if outcome.num_to_do else "")
         folder.add_problems()
         try:
             running.run(stop)

@@ -12,7 +12,6 @@ from scripts.bench.live import box
 from scripts.bench.live.stack import Stack
 
 PICTURE_S = 0.05
-NUM_ROWS = 24
 
 
 @pytest.fixture(scope="module")
@@ -27,24 +26,36 @@ def num_generations(stack: Stack) -> int:
     return len(list(stack.redis.scan_iter("rq:job:gen_*")))
 
 
-@pytest.mark.timeout(300)
-def test_each_row_is_asked_for_once_through_two_kills(service: Stack, tmp_path: Path) -> None:
-    figures, _ = small_samples(tmp_path / "inputs")
+def check_kills(service: Stack, num_rows: int, kills: tuple[int, ...], folder: Path) -> None:
+    figures, _ = small_samples(folder / "inputs")
     rows = [
         {"person": figures[number % 6], "garment": "gid://shopify/Product/1001", "seed": number}
-        for number in range(NUM_ROWS)
+        for number in range(num_rows)
     ]
-    options = (write_table(tmp_path / "pairs.csv", rows), "--via", service.url, "--at-once", "2")
+    options = (write_table(folder / "pairs.csv", rows), "--via", service.url, "--at-once", "2")
     before = num_generations(service)
-    for num_pictures in (4, 12):
-        killed_after(num_pictures, tmp_path / "killed", *options)
-    code, told, said = batch("-o", tmp_path / "killed", *options)
-    assert (code, told["made"], told["left"]) == (0, NUM_ROWS, 0), said
-    assert 4 <= told["before"] < NUM_ROWS
-    assert num_generations(service) == before + NUM_ROWS
-    code, _, said = batch("-o", tmp_path / "unbroken", *options)
+    for num_pictures in kills:
+        killed_after(num_pictures, folder / "killed", *options)
+    code, told, said = batch("-o", folder / "killed", *options)
+    assert (code, told["made"], told["left"]) == (0, num_rows, 0), said
+    assert kills[0] <= told["before"] < num_rows
+    assert num_generations(service) == before + num_rows
+    code, _, said = batch("-o", folder / "unbroken", *options)
     assert code == 0, said
-    assert kept(tmp_path / "killed") == kept(tmp_path / "unbroken")
+    assert num_generations(service) == before + 2 * num_rows
+    assert kept(folder / "killed") == kept(folder / "unbroken")
+    assert len({line["output"] for line in manifest(folder / "killed")}) == num_rows
+
+
+@pytest.mark.timeout(300)
+def test_each_row_is_asked_for_once_through_two_kills(service: Stack, tmp_path: Path) -> None:
+    check_kills(service, 24, (4, 12), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_each_of_five_hundred_rows_is_asked_for_once_through_three_kills(service: Stack, tmp_path: Path) -> None:
+    check_kills(service, 500, (90, 250, 410), tmp_path)
 
 
 @pytest.mark.timeout(300)
