@@ -14,7 +14,7 @@ from models.catalog import CardError
 def run(
     runs: Annotated[list[Path], typer.Argument(help="Two or more run folders that `evaluate` has judged.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("comparison.html"),
-    pictures: Annotated[int, typer.Option(min=1, help="Rows of pictures for each order.")] = 12,
+    pictures: Annotated[int, typer.Option(min=1, help="Rows of pictures for each order, and to vote on.")] = 12,
 ) -> None:
     """Compare runs with the first of them. The last line is one JSON object."""
     from scripts.compare.comparison import compared
@@ -30,5 +30,15 @@ def run(
         name: {metric["name"]: metric["differences"][number] for metric in metrics if metric["differences"][number]}
         for number, (name, metrics) in enumerate(told.items())
     }
+    for name, differences in verdicts.items():
+        print(_sentence(name, found["runs"][0]["name"], [difference["verdict"] for difference in differences.values()]))
     print(f"page     {output}")
     print(json.dumps({"page": str(output), "protocol_id": found["protocol_id"], "differences": verdicts}))
+
+
+def _sentence(name: str, first: str, verdicts: list[str]) -> str:
+    num = {verdict: verdicts.count(verdict) for verdict in ("better", "worse", "unclear")}
+    return (
+        f"{name}: of {len(verdicts)} figures, better than {first} in {num['better']}, worse in {num['worse']}, "
+        f"no clear difference in {num['unclear']}"
+    )

@@ -49,7 +49,7 @@ def run(
     sources = Sources.of(judged, reference, masks, _parsed(size))
     judges = Judges.load(settings.weights, settings.accepted_licences, torch.device(parse_devices(device)[0]))
     with progress() as shown:
-        task = shown.add_task("judge")
+        task = shown.add_task("judge", total=None)
 
         def tell(what: str, done: int, num: int) -> None:
             shown.update(task, description=what, completed=done, total=num)

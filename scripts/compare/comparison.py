@@ -136,8 +136,9 @@ def _worst_by(rows: Iterable[dict[str, Any]]) -> str:
 
 
 def _with_pictures(told: list[dict[str, Any]], rows: Rows, folders: Sequence[Path], num: int) -> None:
-    """The most different rows, and the worst of each run, with their pictures."""
-    chosen = {row["name"] for row in sorted(told, key=lambda row: -row["differs"])[:num]}
+    """The most different rows, the worst of each run, and some by lot to vote on, with their pictures."""
+    drawn = {told[place]["name"] for place in np.random.default_rng(0).permutation(len(told))[:num]}
+    chosen = drawn | {row["name"] for row in sorted(told, key=lambda row: -row["differs"])[:num]}
     by = _worst_by(told)
     metric = next((metric for metric in METRICS if metric.name == by), None)
     for number in range(len(folders) if metric else 0):
@@ -147,6 +148,7 @@ def _with_pictures(told: list[dict[str, Any]], rows: Rows, folders: Sequence[Pat
     for row in told:
         if row["name"] in chosen:
             entries = rows[row["name"]]
+            row["to_vote_on"] = row["name"] in drawn
             row["pictures"] = {
                 **{what: data_uri(Path(entries[0][what]), INPUT_HEIGHT) for what in ("person", "garment", "reference")},
                 "results": [

@@ -53,7 +53,9 @@ function fillFilter(name, everything) {
 
 // ---- figures
 
+const unseen = (text, kind = "") => element("span", { class: `unseen ${kind}` }, text); // for those who hear the page
 const tableHead = (...names) => element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, name))));
+const rowHead = (attributes, ...children) => element("th", { scope: "row", ...attributes }, ...children);
 const cell = (found, metric) => element("td", {}, shown(found.value, metric), element("small", {}, `${shown(found.low, metric)} to ${shown(found.high, metric)}`));
 
 function valueOf(metric, number, rows) {
@@ -100,12 +102,12 @@ function drawFigures() {
     if (values.every((value) => value === null)) continue;
     const arrow = metric.higher_is_better ? "higher is better" : "lower is better";
     body.append(element("tr", { "data-metric": metric.name },
-      element("td", { title: metric.how }, metric.title, element("small", {}, arrow)),
+      rowHead({ title: metric.how }, metric.title, element("small", {}, arrow)),
       ...values.map((value) => (value ? cell(value, metric) : element("td", {}, "—"))),
       ...others.flatMap((number) => differenceCells(differenceOf(metric, number, rows), metric))));
   }
-  const heads = others.flatMap((number) => [`${data.runs[number].name} − ${data.runs[0].name}`, "", ""]);
-  byId("figures").replaceChildren(tableHead("", ...data.runs.map((_, number) => runName(number)), ...heads), body);
+  const heads = others.flatMap((number) => [`${data.runs[number].name} − ${data.runs[0].name}`, unseen("its interval", "interval"), unseen("verdict")]);
+  byId("figures").replaceChildren(tableHead(unseen("figure"), ...data.runs.map((_, number) => runName(number)), ...heads), body);
   byId("figures-note").textContent = isFiltered()
     ? "Of the chosen rows alone: 95% intervals by bootstrap on this page; a verdict is where the interval of the paired difference leaves out zero. Distances of whole sets are not shown."
     : "Small: 95% intervals. A verdict takes both, a paired test with Holm’s correction (p < 0.05) and a bootstrap interval of the paired difference that leaves out zero. The test is Wilcoxon’s of the signed ranks; for FID and KID, figures of whole sets, pictures of a pair are swapped by lot.";
@@ -121,8 +123,11 @@ function drawAbsent() {
 function drawSummary() {
   const sentences = data.runs.slice(1).map((run, index) => {
     const verdicts = data.metrics.map((metric) => metric.differences[index]).filter(Boolean).map((found) => found.verdict);
-    const count = (verdict) => verdicts.filter((one) => one === verdict).length;
-    return `${run.name} is better than ${data.runs[0].name} in ${count("better")} of ${verdicts.length} figures and worse in ${count("worse")}; in ${count("unclear")} there is no clear difference.`;
+    const [better, worse, unclear] = ["better", "worse", "unclear"].map((verdict) => verdicts.filter((one) => one === verdict).length);
+    const [first, all] = [data.runs[0].name, verdicts.length];
+    if (unclear === all) return `In none of ${all} figures is there a clear difference between ${run.name} and ${first}.`;
+    if (Math.max(better, worse) === all) return `${run.name} is ${better ? "better" : "worse"} than ${first} in all ${all} figures.`;
+    return `${run.name} is better than ${first} in ${better} of ${all} figures and worse in ${worse}${unclear ? `; in ${unclear} there is no clear difference` : ""}.`;
   });
   byId("summary").textContent = sentences.join(" ");
 }
@@ -137,9 +142,9 @@ function drawCost() {
     const memory = run.peak_bytes
       ? element("td", {}, `${(run.peak_bytes / 2 ** 30).toFixed(2)} GiB`, element("small", {}, run.memory_of === "GPU" ? "of a GPU" : "of a process"))
       : element("td", {}, "not recorded");
-    body.append(element("tr", {}, element("td", {}, runName(number)), time, element("td", {}, ratio), memory));
+    body.append(element("tr", {}, rowHead({}, runName(number)), time, element("td", {}, ratio), memory));
   });
-  byId("cost").replaceChildren(tableHead("", "seconds a picture", "as fast", "most memory"), body);
+  byId("cost").replaceChildren(tableHead(unseen("run"), "seconds a picture", "as fast", "most memory"), body);
 }
 
 // ---- pictures
@@ -174,9 +179,9 @@ function scoresOf(row, number) {
   for (const metric of data.metrics) {
     const [one, other] = [row.scores[0][metric.name], row.scores[number][metric.name]];
     if (one === undefined || other === undefined) continue;
-    body.append(element("tr", {}, element("td", {}, metric.title), element("td", {}, shown(one, metric)), element("td", {}, shown(other, metric))));
+    body.append(element("tr", {}, rowHead({}, metric.title), element("td", {}, shown(one, metric)), element("td", {}, shown(other, metric))));
   }
-  return element("table", {}, tableHead("", runName(0), runName(number)), body);
+  return element("table", {}, tableHead(unseen("figure"), runName(0), runName(number)), body);
 }
 
 function strip(row, number) {
@@ -208,7 +213,7 @@ let ballots = [];
 
 function drawLots() {
   const roll = dice(Date.now());
-  const pairs = data.rows.filter((row) => row.pictures).flatMap((row) => data.runs.slice(1).map((_, index) => ({ row, runs: [0, index + 1] })));
+  const pairs = data.rows.filter((row) => row.to_vote_on).flatMap((row) => data.runs.slice(1).map((_, index) => ({ row, runs: [0, index + 1] })));
   const keyed = pairs.map((pair) => [roll(), pair]).sort((one, other) => one[0] - other[0]);
   ballots = keyed.map(([, pair]) => ({ row: pair.row, runs: roll() < 0.5 ? pair.runs : [...pair.runs].reverse() }));
 }
@@ -218,6 +223,12 @@ function vote(choice) {
   votes.push({ row: row.name, left: data.runs[runs[0]].name, right: data.runs[runs[1]].name, choice, winner: choice === "tie" ? null : data.runs[runs[choice === "left" ? 0 : 1]].name });
   drawBallot();
   byId("ballot").querySelector("button")?.focus({ preventScroll: true });
+}
+
+function takeBack() {
+  votes.pop();
+  drawBallot();
+  (votes.length ? byId("back") : byId("ballot").querySelector("button")).focus({ preventScroll: true });
 }
 
 function saveVotes() {
@@ -242,7 +253,8 @@ function drawBallot() {
       element("button", { type: "button", onclick: () => vote("tie") }, "No preference"),
       element("button", { type: "button", onclick: () => vote("right") }, "Right is better"));
   }
-  bar.append(element("button", { type: "button", class: "first", id: "save", disabled: !votes.length, onclick: saveVotes }, "Save votes"),
+  bar.append(element("button", { type: "button", id: "back", disabled: !votes.length, onclick: takeBack }, "Take back"),
+    element("button", { type: "button", class: "first", id: "save", disabled: !votes.length, onclick: saveVotes }, "Save votes"),
     element("span", { class: "tally", id: "tally", role: "status" }, `${votes.length} of ${ballots.length} voted`));
   byId("ballot").replaceChildren(...parts, bar);
 }

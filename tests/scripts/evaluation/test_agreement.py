@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torchmetrics.image.fid as published_fid
+import torchmetrics.image.kid as published_kid
 from scipy import linalg
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
@@ -68,6 +70,14 @@ def test_the_kernel_distance_is_its_sum_over_pairs() -> None:
 
     across = sum(value(x, y) for x in ones for y in others) / (len(ones) * len(others))
     assert kernel(ones, others) == pytest.approx(within(ones) + within(others) - 2 * across, abs=TO)
+
+
+def test_both_distances_are_those_of_torchmetrics() -> None:
+    ones, others = features(7, 120, 16), features(8, 120, 16, 0.2)
+    both = [torch.from_numpy(some) for some in (ones, others)]
+    moments = [part for some in both for part in (some.mean(0), torch.cov(some.T))]
+    assert frechet(ones, others) == pytest.approx(float(published_fid._compute_fid(*moments)), abs=TO)
+    assert kernel(ones, others) == pytest.approx(float(published_kid.poly_mmd(*both)), abs=TO)
 
 
 def test_an_interval_holds_its_value_and_is_the_same_every_time() -> None:
