@@ -96,46 +96,44 @@ def _kernel_draws(ones: Features, others: Features, real: Features, rng: np.rand
 
 @dataclass(frozen=True, slots=True)
 class _Frechet:
-    """Distances of any choice of pictures, from inner products alone: `[2N, 2N]` of the pairs, with `[2N, M]` and of
-    the real pictures.
+    """Differences for any choice of pictures, from inner products alone: `[2N, 2N]` of the pairs, `[2N, M]` with the
+    real ones.
     """
 
     made: Gram
     across: Gram
-    real: Gram
 
     @classmethod
     def of(cls, ones: Features, others: Features, real: Features) -> _Frechet:
         both = np.concatenate([ones, others])
-        return cls(both @ both.T, both @ real.T, real @ real.T)
+        return cls(both @ both.T, both @ real.T)
 
     @property
     def _num(self) -> int:
         return len(self.made) // 2
 
     def swapped(self, pairs: npt.NDArray[np.bool_]) -> float:
-        """The difference with these pairs' pictures swapped."""
+        """With these pairs' pictures swapped."""
         places = np.arange(self._num)
         ones = np.where(pairs, places + self._num, places)
         others = np.where(pairs, places, places + self._num)
-        every = np.arange(len(self.real))
+        every = np.arange(self.across.shape[1])
         return self._distance(others, every) - self._distance(ones, every)
 
     def drawn(self, rng: np.random.Generator) -> float:
-        """The difference with pairs and real pictures drawn again."""
+        """With pairs and real pictures drawn again."""
         places = rng.integers(0, self._num, self._num)
-        shown = rng.integers(0, len(self.real), len(self.real))
+        shown = rng.integers(0, self.across.shape[1], self.across.shape[1])
         return self._distance(places + self._num, shown) - self._distance(places, shown)
 
     def _distance(self, made: npt.NDArray[np.int64], shown: npt.NDArray[np.int64]) -> float:
-        """As `frechet`: inner products of centred pictures are what its roots are made of."""
-        own, real = self.made[np.ix_(made, made)], self.real[np.ix_(shown, shown)]
-        across = self.across[np.ix_(made, shown)]
-        apart = own.mean() + real.mean() - 2 * across.mean()
-        traces = sum((np.trace(one) / len(one) - one.mean()) * len(one) / (len(one) - 1) for one in (own, real))
+        """As `frechet`, without what the real pictures add by themselves: that is equal for both runs."""
+        own, across = self.made[np.ix_(made, made)], self.across[np.ix_(made, shown)]
+        mean = own.mean()
+        variances = (np.trace(own) - len(own) * mean) / (len(own) - 1)
         centred = across - across.mean(0) - across.mean(1)[:, None] + across.mean()
-        scale = np.sqrt((len(made) - 1) * (len(shown) - 1))
-        return float(apart + traces - 2 * _sum_of_singular_values(centred) / scale)
+        shared = _sum_of_singular_values(centred) / np.sqrt((len(made) - 1) * (len(shown) - 1))
+        return float(mean - 2 * across.mean() + variances - 2 * shared)
 
 
 def _sum_of_singular_values(matrix: Gram) -> float:
