@@ -112,18 +112,22 @@ class _Frechet:
     def _num(self) -> int:
         return len(self.made) // 2
 
+    @property
+    def _num_real(self) -> int:
+        return len(self.across.T)
+
     def swapped(self, pairs: npt.NDArray[np.bool_]) -> float:
         """With these pairs' pictures swapped."""
         places = np.arange(self._num)
         ones = np.where(pairs, places + self._num, places)
         others = np.where(pairs, places, places + self._num)
-        every = np.arange(self.across.shape[1])
+        every = np.arange(self._num_real)
         return self._distance(others, every) - self._distance(ones, every)
 
     def drawn(self, rng: np.random.Generator) -> float:
         """With pairs and real pictures drawn again."""
         places = rng.integers(0, self._num, self._num)
-        shown = rng.integers(0, self.across.shape[1], self.across.shape[1])
+        shown = rng.integers(0, self._num_real, self._num_real)
         return self._distance(places + self._num, shown) - self._distance(places, shown)
 
     def _distance(self, made: npt.NDArray[np.int64], shown: npt.NDArray[np.int64]) -> float:
