@@ -31,6 +31,7 @@ from api.routes import (
     storage,
     uploads,
     webhooks,
+    widget,
 )
 from api.services import open_services
 from api.short_way import ShortWay
@@ -88,6 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
         storage,
         operations,
         webhooks,
+        widget,
         documentation,
     ):
         app.include_router(routes.router)

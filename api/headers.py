@@ -16,11 +16,12 @@ ALWAYS = {
 HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 
 
-def page_headers(policy: str) -> dict[str, str]:
-    """Of an HTML page, whose Content-Security-Policy adds `policy` to nothing at all."""
+def page_headers(policy: str, *, camera: str = "") -> dict[str, str]:
+    """Of an HTML page, whose Content-Security-Policy adds `policy` to nothing at all; `camera`: whose scripts may ask
+    for it, as `self`."""
     return {
         "Content-Security-Policy": f"{NOTHING}; {policy}",
-        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+        "Permissions-Policy": f"camera=({camera}), geolocation=(), microphone=(), payment=(), usb=()",
         "Cross-Origin-Opener-Policy": "same-origin",
     }
 

@@ -27,7 +27,8 @@ FIGURE_KINDS = (".png", ".jpg", ".webp")
 HEADERS = {"Cache-Control": "no-cache"}
 PAGE_HEADERS = HEADERS | page_headers(
     # Pictures may lie at a cloud's address; everything else is ours.
-    "script-src 'self'; style-src 'self'; img-src 'self' blob: https:; connect-src 'self'"
+    "script-src 'self'; style-src 'self'; img-src 'self' blob: https:; connect-src 'self'",
+    camera="self",
 )
 
 

@@ -53,6 +53,7 @@ SECRETS = {"SECRET_A": "secret of a", "SECRET_B": "secret of b"}
 VOUCHED_FOR = """
                                                   nobody forged old early mixed other guesses told maker
 GET    /public/check-credits                         401    401 401   401   401   200     200  200   200
+GET    /public/widget                                401    401 401   401   401   200     200  200   200
 POST   /public/prepare-upload                        401    401 401   401   401   200     200  200   200
 POST   /public/upload-complete                       401    401 401   401   401   404     404  200   200
 POST   /public/upload-image                          401    401 401   401   401   200     200  200   200

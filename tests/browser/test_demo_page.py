@@ -33,6 +33,11 @@ def photograph(kind: str = "PNG") -> dict[str, object]:
     return {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": buffer.getvalue()}
 
 
+def agree(page: Page) -> None:
+    page.get_by_role("button", name="Use my own photo").click()
+    page.get_by_role("checkbox", name="I agree").check()
+
+
 def try_on(page: Page) -> None:
     page.get_by_role("button", name="Try it on").click()
     expect(page.get_by_role("status")).to_contain_text("Your picture is ready", timeout=15_000)
@@ -40,7 +45,7 @@ def try_on(page: Page) -> None:
 
 def picture_of(page: Page, element: str) -> npt.NDArray[np.int64]:
     """What an `img` shows, as it was sent."""
-    reply = page.request.get(page.locator(f"#{element}").get_attribute("src") or "")
+    reply = page.request.get(page.locator(f"#{element}").evaluate("image => image.src"))
     with Image.open(io.BytesIO(reply.body())) as picture:
         return np.asarray(picture.convert("RGB")).astype(np.int64)
 
@@ -57,13 +62,13 @@ def stored_photos(shop: Shop) -> list[Path]:
 def test_a_sample_figure_is_dressed_with_progress_and_the_result_can_be_kept(page: Page, tmp_path: Path) -> None:
     page.get_by_role("button", name="Try it on").click()
     expect(page.get_by_role("progressbar")).to_be_visible()
-    expect(page.locator("#progress-words")).to_have_text(re.compile(r"Dressing Ada · \d+ %"))
+    expect(page.locator("#progress-words")).to_have_text(re.compile(r"Making your picture · \d+ %"))
     expect(page.get_by_role("status")).to_have_text("Your picture is ready. Slide to compare. It was sewn by eye.")
-    expect(page.get_by_alt_text("The figure Ada, wearing Shirt")).to_be_visible()
+    expect(page.get_by_alt_text("Ada, wearing Shirt")).to_be_visible()
     assert chest_is(page, RED)
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
-    assert download.value.suggested_filename == "fitting-room.png"
+    assert re.fullmatch(r"try-on-[0-9a-f]{8}\.png", download.value.suggested_filename)
     download.value.save_as(tmp_path / "kept.png")
     with Image.open(tmp_path / "kept.png") as kept:
         assert kept.size == (480, 600)
@@ -77,6 +82,7 @@ def test_the_model_that_ships_dresses_a_sample_in_a_sample(
     page.locator("#products").get_by_role("radio").nth(1).check()
     try_on(page)
     before, after = (picture_of(page, name) for name in ("before", "after"))
+    before = before[6:966]  # of a figure of 768 x 1024, as the server crops it and the page shows it
     assert before.shape == after.shape
     changed = np.abs(before - after).max(axis=2) > 60
     height, width = changed.shape
@@ -91,7 +97,7 @@ def test_the_slider_answers_to_the_keyboard_and_to_the_mouse(page: Page) -> None
     for key, value in (("ArrowRight", "51"), ("ArrowLeft", "50"), ("Home", "0"), ("End", "100")):
         page.keyboard.press(key)
         expect(slider).to_have_value(value)
-    expect(slider).to_have_attribute("aria-valuetext", "100 percent before, 0 percent after")
+    expect(slider).to_have_attribute("aria-valuetext", "100 % before, 0 % after")
     box = page.locator("#stage").bounding_box()
     assert box
     page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 200)
@@ -102,55 +108,26 @@ def test_the_slider_answers_to_the_keyboard_and_to_the_mouse(page: Page) -> None
     assert page.locator("#stage").evaluate("stage => getComputedStyle(stage).getPropertyValue('--split')") == "25%"
 
 
-def test_a_shopper_s_own_photo_goes_in_whatever_its_name_and_out_again(page: Page, shop: Shop) -> None:
-    before = stored_photos(shop)
-    page.get_by_label("Add a photo").set_input_files([photograph()])
+def test_a_shopper_s_own_photo_goes_in_and_out_again(page: Page, shop: Shop) -> None:
+    others = stored_photos(shop)
+    agree(page)
+    page.locator("#file").set_input_files([photograph()])
     expect(page.get_by_role("status")).to_contain_text("Your photo is ready. This model knows drawn figures only")
-    expect(page.get_by_role("radio", name="Your photo")).to_be_checked()
-    assert len(stored_photos(shop)) == len(before) + 1
+    expect(page.locator("#figures :checked")).to_have_count(0)
+    assert len(stored_photos(shop)) == len(others) + 1
     try_on(page)
     expect(page.get_by_alt_text("Your photo, wearing Shirt")).to_be_visible()
     page.get_by_role("button", name="Delete my photo").click()
-    expect(page.get_by_role("status")).to_have_text("Your photo has been deleted.")
-    expect(page.get_by_role("radio", name="Your photo")).to_have_count(0)
+    expect(page.get_by_role("status")).to_have_text("Your photo and the pictures made of it have been deleted.")
     expect(page.get_by_role("radio", name="Ada")).to_be_checked()
-    assert stored_photos(shop) == before
-
-
-def test_a_link_that_expired_in_an_open_tab_does_not_cost_the_finished_picture(page: Page) -> None:
+    assert stored_photos(shop) == others
     try_on(page)
-    expired = page.locator("#before").get_attribute("src") or ""
-    for name in ("Ben", "Ada"):
-        page.get_by_role("radio", name=name).check()
-    page.route(expired, lambda route: route.fulfill(status=403))
-    try_on(page)
-    expect(page.get_by_alt_text("The figure Ada, wearing Shirt")).to_be_visible()
-    assert page.locator("#before").evaluate("image => image.naturalWidth") == 480
 
 
 def test_a_version_of_a_product_is_the_one_tried_on(page: Page) -> None:
     page.get_by_role("radio", name="Blue").check()
     try_on(page)
     assert chest_is(page, BLUE)
-
-
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [
-        (b"GIF89a", "This file is a GIF. Please upload a JPEG, PNG, WebP or HEIC photograph."),
-        (b"\xff\xd8\xff\xe0broken", "This picture is damaged or incomplete."),
-        (b"\xff\xd8\xff" + b"\0" * (20 << 20), "This photograph is larger than 20 MB. Please choose a smaller one."),
-    ],
-)
-def test_a_photo_that_cannot_be_used_is_answered_in_plain_words(
-    page: Page, content: bytes, sentence: str, tmp_path: Path
-) -> None:
-    (tmp_path / "me.jpg").write_bytes(content)
-    page.get_by_label("Add a photo").set_input_files(tmp_path / "me.jpg")
-    expect(page.get_by_role("alert")).to_contain_text(sentence)
-    expect(page.get_by_role("radio", name="Ada")).to_be_checked()
-    try_on(page)
-    expect(page.get_by_role("alert")).to_be_empty()
 
 
 def test_a_failed_job_says_why_and_another_garment_works(page: Page) -> None:
@@ -162,20 +139,11 @@ def test_a_failed_job_says_why_and_another_garment_works(page: Page) -> None:
     try_on(page)
 
 
-def test_a_blocked_shopper_is_told_when_to_come_back(context: BrowserContext, open_shop: Callable[..., Shop]) -> None:
-    page = context.new_page()
-    page.goto(open_shop(weekly_limit="1").url)
-    try_on(page)
-    page.get_by_role("button", name="Try it on again").click()
-    expect(page.get_by_role("alert")).to_have_text("This week's try-ons are used up. Please come back in 7 days.")
-    expect(page.get_by_role("button", name="Try it on")).to_be_enabled()
-
-
 def test_a_job_can_be_cancelled(context: BrowserContext, open_shop: Callable[..., Shop]) -> None:
     page = context.new_page()
     page.goto(open_shop(step_s=0.5).url)
     page.get_by_role("button", name="Try it on").click()
-    expect(page.locator("#progress-words")).to_contain_text("Dressing")
+    expect(page.locator("#progress-words")).to_contain_text("Making your picture")
     expect(page.get_by_role("button", name="Cancel")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_have_text("Cancelled. It does not count.")
@@ -195,40 +163,18 @@ def test_everything_can_be_done_by_keyboard(page: Page) -> None:
     expect(page.get_by_role("radio", name="Blue")).to_be_checked()
     page.get_by_role("button", name="Try it on").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_alt_text("The figure Ben, wearing Shirt")).to_be_visible()
-
-
-def test_progress_is_polled_where_events_do_not_arrive(page: Page) -> None:
-    page.route("**/events", lambda route: route.abort())
-    polls = []
-    page.on("request", lambda request: polls.append(request.url) if re.search(r"gen_\w+$", request.url) else None)
-    try_on(page)
-    assert polls
-
-
-def test_a_server_that_is_away_is_told_in_plain_words(page: Page) -> None:
-    page.route("**/public/**", lambda route: route.abort())
-    page.get_by_role("button", name="Try it on").click()
-    expect(page.get_by_role("alert")).to_contain_text("The fitting room cannot be reached.")
+    expect(page.get_by_alt_text("Ben, wearing Shirt")).to_be_visible()
 
 
 def test_a_sample_whose_photograph_expired_is_sent_again(page: Page, shop: Shop) -> None:
     try_on(page)
     for photo in stored_photos(shop):
         photo.unlink()
-    try_on(page)
+    page.get_by_role("button", name="Make another").click()
+    expect(page.get_by_role("status")).to_contain_text("This takes")
+    expect(page.get_by_role("status")).to_contain_text("Your picture is ready", timeout=15_000)
     expect(page.get_by_role("alert")).to_be_empty()
     assert len(stored_photos(shop)) == 1
-
-
-def test_a_shopper_whose_photo_expired_is_asked_for_it_again(page: Page, shop: Shop) -> None:
-    page.get_by_label("Add a photo").set_input_files([photograph()])
-    expect(page.get_by_role("status")).to_contain_text("Your photo is ready.")
-    for photo in stored_photos(shop):
-        photo.unlink()
-    page.get_by_role("button", name="Try it on").click()
-    expect(page.get_by_role("alert")).to_have_text("Your photo is no longer on the server. Please choose it again.")
-    expect(page.get_by_role("radio", name="Ada")).to_be_checked()
 
 
 @pytest.mark.parametrize("width", [320, 390])
@@ -270,18 +216,6 @@ def test_nothing_jumps_while_the_page_loads_and_works(
     page.wait_for_load_state("networkidle")
     try_on(page)
     assert page.evaluate("shift") < 0.02
-
-
-def test_every_control_has_a_name_and_every_picture_a_text(page: Page) -> None:
-    page.get_by_role("button", name="Try it on").wait_for()
-    nameless = page.evaluate(
-        "[...document.querySelectorAll('button, a, input, progress, summary')]"
-        ".filter(it => it.checkVisibility() && !(it.textContent || it.ariaLabel || it.labels?.[0]?.textContent))"
-        ".map(it => it.outerHTML)"
-    )
-    assert not nameless
-    assert page.locator("img:not([alt])").count() == 0
-    assert page.locator("html").get_attribute("lang") == "en"
 
 
 def test_the_description_works_under_its_policy(context: BrowserContext, shop: Shop) -> None:

@@ -1,19 +1,21 @@
 // The before/after slider: a range input for keyboards and screen readers, the whole picture for fingers and mice.
+// A picture is no text: before is on the left in every language.
 
-export function compare(stage, range) {
+export function slider(stage, range, word) {
   const show = () => {
+    const after = 100 - range.value;
     stage.style.setProperty("--split", `${range.value}%`);
-    range.setAttribute("aria-valuetext", `${range.value} percent before, ${100 - range.value} percent after`);
+    range.setAttribute("aria-valuetext", word("split", { before: `${range.value} %`, after: `${after} %` }));
   };
-  const drag = (event) => {
+  const drag = ({ clientX }) => {
     const { left, width } = stage.getBoundingClientRect();
-    range.value = Math.round((100 * (event.clientX - left)) / width);
+    range.value = Math.round((100 * (clientX - left)) / width);
     show();
   };
 
   range.addEventListener("input", show);
   stage.addEventListener("pointerdown", (event) => {
-    if (range.disabled || event.button !== 0) {
+    if (range.hidden || event.button !== 0) {
       return;
     }
     stage.setPointerCapture(event.pointerId);
@@ -27,14 +29,8 @@ export function compare(stage, range) {
     }
   });
 
-  return {
-    start() {
-      range.disabled = false;
-      range.value = 50;
-      show();
-    },
-    stop() {
-      range.disabled = true;
-    },
+  return () => {
+    range.value = 50;
+    show();
   };
 }

@@ -1,0 +1,619 @@
+/* Built by scripts/widget from shopify/widget. Apache-2.0 */
+(()=>{var v=typeof EventSource=="function";async function x(o,t,a){return v&&await G(`${o}/events`,a)||q(t,a)}var k=({status:o})=>o==="COMPLETED"||o==="FAILED";function G(o,t){return new Promise(a=>{let e=new EventSource(o),i,n=s=>{v=!!s,clearTimeout(i),e.close(),a(s)},r=()=>{clearTimeout(i),i=setTimeout(n,5e3)};e.addEventListener("error",()=>n()),e.addEventListener("generation",({data:s})=>{let d=JSON.parse(s);r(),t(d),k(d)&&n(d)}),r()})}async function q(o,t){for(let a=0;;){try{let e=await o();if(a=0,t(e),k(e))return e}catch(e){if(a+=navigator.onLine,e.code==="GENERATION_NOT_FOUND"||a>10)throw e}await new Promise(e=>setTimeout(e,2e3))}}var H="fitting-room:client",g="fitting-room:photo",z;function E(){try{return localStorage[H]||=p()}catch{return z||=p()}}var p=()=>crypto.randomUUID?.()??"10000000-1000-4000-8000-100000000000".replace(/[018]/g,o=>(o^crypto.getRandomValues(new Uint8Array(1))[0]&15>>o/4).toString(16));async function S(o){try{let t=await F(o.blob);sessionStorage[g]=JSON.stringify({fileId:o.fileId,consent:o.consent,bytes:t})}catch{m()}}function T(){try{let{bytes:o,...t}=JSON.parse(sessionStorage[g]),[a,e]=o.split(","),i=Uint8Array.from(atob(e),n=>n.charCodeAt(0));return{...t,blob:new Blob([i],{type:a.slice(5,-7)})}}catch{return null}}function m(){try{sessionStorage.removeItem(g)}catch{}}var F=o=>new Promise((t,a)=>{let e=new FileReader;e.onload=()=>t(e.result),e.onerror=a,e.readAsDataURL(o)});var Y=3e4,J=20*1024*1024,c=class extends Error{constructor(t,a=""){super(a),this.code=t}};function _(o){let t=e=>`${o}/public/${e}`,a=e=>`${t(e)}?client_id=${E()}`;return{facts:()=>l("GET",t("widget")),isOpen:()=>l("GET",t("check-credits")).then(({allowed:e})=>e!==!1,()=>!0),async send(e,i,n){if(e.blob.size>J)throw new c("TOO_LARGE","This photograph is larger than 20 MB. Please choose a smaller one.");let{uploadUrl:r,uploadKey:s}=await l("POST",a("prepare-upload"),void 0,n);return await X(r,e.blob,i,n),l("POST",t("upload-complete"),{uploadKey:s,...e.consent},n)},generate:(e,i)=>l("POST",a("fitting-room"),e,void 0,{"Idempotency-Key":i}),generation:e=>l("GET",t(`generation/${e}`)),follow:(e,i)=>x(t(`generation/${e}`),()=>l("GET",t(`generation/${e}`)),i),cancel:e=>l("DELETE",t(`generation/${e}`)),download:e=>t(`generation/${e}/download`),share:e=>l("POST",t("share-generation"),{generationId:e,effectiveDomain:location.hostname}),async forget(e){e&&await l("DELETE",t(`image/${e}`)).catch(Q("IMAGE_NOT_FOUND")),await l("DELETE",a("me"))}}}async function l(o,t,a,e,i){let n=a&&{headers:{"Content-Type":"application/json",...i},body:JSON.stringify(a)},r=AbortSignal.timeout(Y),s=e&&AbortSignal.any?AbortSignal.any([e,r]):e??r,d;try{d=await fetch(t,{method:o,...n,signal:s})}catch($){throw e?.aborted?$:new c("offline")}let h=await d.json().catch(()=>null);if(!d.ok||h?.code||h===null)throw new c(h?.code??"trouble",h?.message);return h}function X(o,t,a,e){return new Promise((i,n)=>{let r=new XMLHttpRequest;r.open("PUT",o),r.setRequestHeader("Content-Type","application/octet-stream"),r.responseType="json",r.upload.addEventListener("progress",({loaded:s,total:d})=>a(s/d)),r.addEventListener("load",()=>{let{message:s,code:d}=r.response??{};r.status<300?i():n(new c(d??"trouble",s))}),r.addEventListener("error",()=>n(new c("offline"))),r.addEventListener("abort",()=>n(e.reason)),e?.addEventListener("abort",()=>r.abort()),r.send(t)})}var Q=o=>t=>{if(t.code!==o)throw t};var O=`<section class="room" aria-labelledby="title">
+  <header class="head">
+    <h2 id="title" tabindex="-1" data-word="title"></h2>
+    <button class="close" type="button" data-act="close" data-label="close">
+      <svg viewBox="0 0 24 24" aria-hidden="true"><path d="m6 6 12 12M18 6 6 18"/></svg>
+    </button>
+  </header>
+
+  <div class="stage" id="stage" dir="ltr">
+    <div class="empty" data-in="choose closed" aria-hidden="true">
+      <svg viewBox="0 0 80 100"><path d="M40 12a11 11 0 1 1 0 22 11 11 0 0 1 0-22ZM16 92V70c0-13 8-23 17-25l7 5 7-5c9 2 17 12 17 25v22M27 92V68m26 24V68"/></svg>
+      <span class="drop" data-word="drop"></span>
+    </div>
+    <img class="picture" id="before" alt="" data-in="sending ready working done">
+    <img class="picture after" id="after" alt="" data-in="done">
+    <video class="picture film" id="film" playsinline muted data-in="camera" data-label="camera_hint"></video>
+    <span class="count" id="count" data-in="camera" aria-hidden="true"></span>
+    <span class="tag tag-before" data-in="done" data-word="before" aria-hidden="true"></span>
+    <span class="tag tag-after" data-in="done" data-word="after" aria-hidden="true"></span>
+    <input class="split" id="split" type="range" min="0" max="100" value="50" data-in="done" data-label="compare" data-main>
+    <span class="seam" data-in="done" aria-hidden="true"><span class="grip"><svg viewBox="0 0 24 24"><path d="m9 6-6 6 6 6m6-12 6 6-6 6"/></svg></span></span>
+    <div class="working" data-in="sending working" dir="auto">
+      <p id="progress-words"></p>
+      <progress id="progress" max="100" value="0" data-label="progress"></progress>
+    </div>
+  </div>
+
+  <div class="side">
+    <div class="product" part="product">
+      <img id="garment" alt="" width="48" height="60">
+      <div>
+        <p class="name" id="name"></p>
+        <label class="version" id="version" hidden><span class="ears" data-word="version"></span><select id="versions"></select></label>
+      </div>
+    </div>
+
+    <div class="choose" data-in="choose">
+      <p data-word="choose_hint"></p>
+      <label class="consent"><input id="agree" type="checkbox"><span data-word="consent"></span></label>
+      <p class="small"><span id="retention"></span> <a id="privacy" target="_blank" rel="noopener" data-word="privacy" hidden></a></p>
+    </div>
+    <p class="small" data-in="camera" data-word="camera_hint"></p>
+
+    <div class="told">
+      <p class="status" id="status" role="status"></p>
+      <p class="trouble" id="trouble" role="alert"></p>
+      <p class="link" id="link" hidden><a id="link-there" target="_blank" rel="noopener"></a></p>
+    </div>
+
+    <div class="actions" part="actions">
+      <button class="main" type="button" data-act="upload" data-in="choose" data-word="upload" data-main></button>
+      <button type="button" id="take" data-act="take" data-in="choose" data-word="take"></button>
+      <button class="main" type="button" data-act="shoot" data-in="camera" data-word="shoot" data-main></button>
+      <button class="main" type="button" id="try" data-act="try" data-in="ready" data-word="try" data-main></button>
+      <button type="button" data-act="cancel" data-in="sending working" data-word="cancel" data-main></button>
+      <button class="main" type="button" id="cart" data-act="cart" data-in="done" data-word="cart"></button>
+      <button type="button" data-act="share" data-in="done" data-word="share"></button>
+      <a class="button" id="download" download="try-on.png" data-in="done" data-word="download"></a>
+      <button type="button" id="back" data-act="back" data-in="choose camera" data-word="back"></button>
+    </div>
+    <p class="after-thoughts" data-in="ready done">
+      <button class="plain" type="button" data-act="again" data-in="done" data-word="again"></button>
+      <button class="plain" type="button" id="another" data-act="another"></button>
+      <button class="plain" type="button" id="delete" data-act="delete" data-word="delete"></button>
+    </p>
+    <p class="small" id="made" data-in="done"></p>
+    <input id="file" type="file" accept="image/jpeg,image/png,image/webp,image/heic,image/heif" hidden>
+    <input id="capture" type="file" accept="image/*" capture="user" hidden>
+  </div>
+</section>
+`;function L(o,t,a){let e=()=>{let n=100-t.value;o.style.setProperty("--split",`${t.value}%`),t.setAttribute("aria-valuetext",a("split",{before:`${t.value} %`,after:`${n} %`}))},i=({clientX:n})=>{let{left:r,width:s}=o.getBoundingClientRect();t.value=Math.round(100*(n-r)/s),e()};return t.addEventListener("input",e),o.addEventListener("pointerdown",n=>{t.hidden||n.button!==0||(o.setPointerCapture(n.pointerId),i(n),n.preventDefault(),t.focus({preventScroll:!0}))}),o.addEventListener("pointermove",n=>{o.hasPointerCapture(n.pointerId)&&i(n)}),()=>{t.value=50,e()}}var A=`:host {
+  --fr-accent: var(--fitting-room-accent, #1c1c1c);
+  --fr-on-accent: var(--fitting-room-on-accent, #fff);
+  --fr-ground: var(--fitting-room-ground, #fff);
+  --fr-ink: var(--fitting-room-ink, #1c1c1c);
+  --fr-soft-ink: var(--fitting-room-soft-ink, #5c5c5c);
+  --fr-sunken: var(--fitting-room-sunken, #f1efec);
+  --fr-line: var(--fitting-room-line, #c9c6c1);
+  --fr-trouble: var(--fitting-room-trouble, #9b2226);
+  --fr-trouble-ground: var(--fitting-room-trouble-ground, #fbe9e6);
+  --fr-round: var(--fitting-room-radius, 14px);
+  --fr-button-round: var(--fitting-room-button-radius, 8px);
+
+  display: block;
+}
+
+:host([hidden]),
+[hidden] {
+  display: none !important;
+}
+
+*,
+*::before,
+*::after {
+  box-sizing: border-box;
+}
+
+h2,
+p {
+  margin: 0;
+}
+
+/* The dialog: a sheet over the whole screen on a phone */
+
+dialog {
+  width: min(920px, 100vw - 48px);
+  max-width: none;
+  max-height: calc(100dvh - 32px);
+  padding: 0;
+  overflow: auto;
+  overscroll-behavior: contain;
+  border: 0;
+  border-radius: var(--fr-round);
+  background: var(--fr-ground);
+  box-shadow: 0 24px 80px rgb(0 0 0 / 32%);
+}
+
+dialog::backdrop {
+  background: rgb(20 18 16 / 58%);
+}
+
+dialog[open] {
+  animation: rise 0.22s ease-out;
+}
+
+@keyframes rise {
+  from {
+    opacity: 0;
+    transform: translateY(14px);
+  }
+}
+
+@media (max-width: 640px) {
+  dialog {
+    width: 100vw;
+    height: 100dvh;
+    max-height: none;
+    margin: 0;
+    border-radius: 0;
+  }
+}
+
+/* Its room. What a theme sets for its own texts ends here, but for the font. */
+
+.room {
+  display: grid;
+  gap: 12px;
+  color: var(--fr-ink);
+  font-size: 16px;
+  font-style: normal;
+  font-weight: 400;
+  line-height: 1.45;
+  letter-spacing: normal;
+  text-align: start;
+  text-transform: none;
+  white-space: normal;
+}
+
+dialog .room {
+  --widest: calc((100dvh - 388px) * 0.8);
+
+  padding: 0 16px max(16px, env(safe-area-inset-bottom));
+}
+
+.head {
+  display: flex;
+  align-items: center;
+  justify-content: space-between;
+  min-height: 56px;
+}
+
+:host([inline]) .head {
+  display: none;
+}
+
+h2 {
+  font: inherit;
+  font-size: 20px;
+  font-weight: 600;
+  outline: 0;
+}
+
+@media (min-width: 641px) {
+  dialog .room {
+    --widest: calc((100dvh - 140px) * 0.8);
+
+    grid-template: auto 1fr / minmax(0, 1.1fr) minmax(0, 1fr);
+    gap: 0 28px;
+    padding: 4px 24px 24px;
+  }
+
+  dialog .head {
+    grid-column: 1 / -1;
+  }
+}
+
+:focus-visible {
+  outline: 3px solid var(--fr-accent);
+  outline-offset: 2px;
+}
+
+.ears {
+  position: absolute;
+  width: 1px;
+  height: 1px;
+  overflow: hidden;
+  clip-path: inset(50%);
+  white-space: nowrap;
+}
+
+svg {
+  fill: none;
+  stroke: currentcolor;
+  stroke-width: 1.8;
+  stroke-linecap: round;
+  stroke-linejoin: round;
+}
+
+/* The stage: always 4:5, as the server's pictures are */
+
+.stage {
+  --split: 50%;
+
+  position: relative;
+  width: min(100%, max(200px, var(--widest, 100%)));
+  margin: 0 auto;
+  overflow: hidden;
+  aspect-ratio: 4 / 5;
+  border-radius: var(--fr-round);
+  background: var(--fr-sunken);
+  color: #1c1c1c;
+  touch-action: pan-y;
+  user-select: none;
+  -webkit-user-select: none;
+}
+
+.picture {
+  position: absolute;
+  inset: 0;
+  width: 100%;
+  height: 100%;
+  object-fit: cover;
+  object-position: 50% 10%;
+  pointer-events: none;
+}
+
+.picture:not([src]):not(.film) {
+  visibility: hidden;
+}
+
+.after {
+  clip-path: inset(0 0 0 var(--split));
+}
+
+.film {
+  transform: scaleX(-1);
+}
+
+.empty {
+  position: absolute;
+  inset: 12px;
+  display: grid;
+  align-content: center;
+  justify-items: center;
+  gap: 12px;
+  border: 1.5px dashed var(--fr-line);
+  border-radius: calc(var(--fr-round) - 4px);
+  color: var(--fr-soft-ink);
+}
+
+.empty svg {
+  width: 46%;
+  stroke-width: 1.2;
+  opacity: 0.55;
+}
+
+.is-target .empty {
+  border-color: var(--fr-accent);
+  background: rgb(255 255 255 / 40%);
+}
+
+@media (pointer: coarse) {
+  .drop {
+    display: none;
+  }
+}
+
+.count {
+  position: absolute;
+  inset: 0;
+  display: grid;
+  place-items: center;
+  color: #fff;
+  font-size: 120px;
+  font-weight: 700;
+  text-shadow: 0 2px 24px rgb(0 0 0 / 60%);
+}
+
+.split {
+  position: absolute;
+  inset: 0;
+  width: 100%;
+  height: 100%;
+  margin: 0;
+  opacity: 0;
+  pointer-events: none;
+}
+
+[data-step="done"] .stage {
+  cursor: ew-resize;
+}
+
+.seam {
+  position: absolute;
+  inset: 0 auto 0 var(--split);
+  width: 2px;
+  margin-left: -1px;
+  background: #fff;
+  box-shadow: 0 0 8px rgb(0 0 0 / 45%);
+  pointer-events: none;
+}
+
+.grip {
+  position: absolute;
+  top: 50%;
+  left: 50%;
+  display: grid;
+  width: 44px;
+  height: 44px;
+  place-items: center;
+  border-radius: 50%;
+  background: #fff;
+  box-shadow: 0 2px 10px rgb(0 0 0 / 35%);
+  transform: translate(-50%, -50%);
+}
+
+.grip svg {
+  width: 22px;
+}
+
+.split:focus-visible ~ .seam .grip {
+  outline: 3px solid #1c1c1c;
+  outline-offset: 2px;
+}
+
+.tag {
+  position: absolute;
+  top: 14px;
+  padding: 3px 12px;
+  border-radius: 99px;
+  background: rgb(20 16 12 / 72%);
+  color: #fff;
+  font-size: 13px;
+  pointer-events: none;
+}
+
+.tag-before {
+  left: 14px;
+}
+
+.tag-after {
+  right: 14px;
+}
+
+.working {
+  position: absolute;
+  inset: auto 0 0;
+  display: grid;
+  gap: 10px;
+  padding: 72px 20px 20px;
+  background: linear-gradient(transparent, rgb(20 14 8 / 84%));
+  color: #fff;
+  font-weight: 600;
+  font-variant-numeric: tabular-nums;
+}
+
+progress {
+  width: 100%;
+  height: 6px;
+  overflow: hidden;
+  border: 0;
+  border-radius: 3px;
+  appearance: none;
+  background: rgb(255 255 255 / 30%);
+}
+
+progress::-webkit-progress-bar {
+  background: transparent;
+}
+
+progress::-webkit-progress-value {
+  border-radius: 3px;
+  background: #fff;
+  transition: width 0.25s;
+}
+
+progress::-moz-progress-bar {
+  border-radius: 3px;
+  background: #fff;
+}
+
+/* A glint that crosses the picture while it is made. */
+.stage::after {
+  content: "";
+  position: absolute;
+  inset: 0;
+  background: linear-gradient(105deg, transparent 40%, rgb(255 255 255 / 32%) 50%, transparent 60%);
+  opacity: 0;
+  transform: translateX(-100%);
+  pointer-events: none;
+}
+
+:is([data-step="working"], [data-step="sending"]) .stage::after {
+  opacity: 1;
+  animation: glint 1.8s ease-in-out infinite;
+}
+
+@keyframes glint {
+  to {
+    transform: translateX(100%);
+  }
+}
+
+/* Beside it: what is worn, what is told, what can be done */
+
+.side {
+  display: flex;
+  flex-direction: column;
+  gap: 12px;
+  min-width: 0;
+}
+
+.product {
+  display: flex;
+  align-items: center;
+  gap: 12px;
+  min-height: 60px;
+}
+
+.product > div {
+  min-width: 0;
+}
+
+#garment {
+  flex: none;
+  border-radius: 8px;
+  background: var(--fr-sunken);
+  object-fit: cover;
+}
+
+#garment:not([src]) {
+  visibility: hidden;
+}
+
+.name {
+  font-weight: 600;
+  overflow-wrap: anywhere;
+}
+
+select {
+  max-width: 100%;
+  min-height: 44px;
+  padding: 0 8px;
+  border: 1px solid var(--fr-line);
+  border-radius: var(--fr-button-round);
+  background: var(--fr-ground);
+  color: inherit;
+  font: inherit;
+  font-size: 16px;
+}
+
+.choose {
+  display: grid;
+  gap: 12px;
+}
+
+.consent {
+  display: flex;
+  gap: 10px;
+  align-items: start;
+  cursor: pointer;
+}
+
+.consent input {
+  flex: none;
+  width: 22px;
+  height: 22px;
+  margin: 1px 0 0;
+  accent-color: var(--fr-accent);
+}
+
+.small,
+.after-thoughts {
+  color: var(--fr-soft-ink);
+  font-size: 14px;
+}
+
+a {
+  color: inherit;
+}
+
+.told {
+  min-height: 2.9em; /* two lines, so that nothing below moves */
+}
+
+.status {
+  color: var(--fr-soft-ink);
+}
+
+.trouble:not(:empty) {
+  padding: 10px 14px;
+  border-radius: var(--fr-button-round);
+  background: var(--fr-trouble-ground);
+  color: var(--fr-trouble);
+}
+
+.link {
+  overflow-wrap: anywhere;
+}
+
+.actions {
+  position: sticky;
+  bottom: 0;
+  display: flex;
+  flex-wrap: wrap;
+  gap: 10px;
+  padding: 4px 0;
+  background: var(--fr-ground);
+}
+
+button,
+.button {
+  display: inline-grid;
+  flex: 1 1 auto;
+  min-height: 48px;
+  padding: 8px 18px;
+  place-items: center;
+  border: 1px solid var(--fr-line);
+  border-radius: var(--fr-button-round);
+  background: var(--fr-ground);
+  color: var(--fr-ink);
+  font: inherit;
+  font-weight: 600;
+  line-height: 1.2;
+  text-align: center;
+  text-decoration: none;
+  cursor: pointer;
+}
+
+:is(button, .button):hover {
+  border-color: var(--fr-ink);
+}
+
+.main {
+  flex-basis: 100%;
+  border-color: var(--fr-accent);
+  background: var(--fr-accent);
+  color: var(--fr-on-accent);
+}
+
+.main:hover {
+  border-color: var(--fr-accent);
+  opacity: 0.88;
+}
+
+button:disabled {
+  opacity: 0.5;
+  cursor: default;
+}
+
+.close {
+  flex: none;
+  width: 44px;
+  min-height: 44px;
+  margin-inline-end: -10px;
+  padding: 0;
+  border-color: transparent;
+  background: none;
+}
+
+.close svg {
+  width: 24px;
+}
+
+.after-thoughts {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 4px 20px;
+}
+
+.plain {
+  flex: none;
+  min-height: 32px;
+  padding: 0;
+  border: 0;
+  background: none;
+  color: inherit;
+  font-weight: 400;
+  text-decoration: underline;
+  text-underline-offset: 3px;
+}
+
+@media (prefers-reduced-motion: reduce) {
+  *,
+  *::before,
+  *::after {
+    animation: none !important;
+    transition: none !important;
+  }
+}
+
+@media (forced-colors: active) {
+  .seam,
+  progress::-webkit-progress-value {
+    background: CanvasText;
+  }
+}
+`;var Z={title:"Try it on",close:"Close",choose_hint:"A photo of you from the front, arms visible, in good light.",drop:"or drop a photo here",consent:"I agree that my photo is sent to this shop’s fitting room to make the pictures I ask for.",consent_needed:"Please tick the box first: your photo is only sent if you agree.",retention:"Your photo is deleted after {photo}, the pictures after {pictures}, and both whenever you say so.",privacy:"Privacy policy",take:"Take a photo",upload:"Choose a photo",camera_hint:"Step back until your arms can be seen. The photo is taken after 3 seconds.",camera_refused:"The camera cannot be used. Allow it in your browser’s settings, or choose a photo.",shoot:"Take the photo",back:"Back",your_photo:"Your photo",preparing:"Preparing your photo …",sending:"Sending your photo · {percent}",photo_ready:"Your photo is ready.",version:"Version",try:"Try it on",another:"Another photo",own:"Use my own photo",again:"Make another",waiting:"{count} ahead of you",next:"You are next",dressing:"Making your picture · {percent}",progress:"Progress of your picture",patience:"This takes a few seconds.",cancel:"Cancel",cancelled:"Cancelled. It does not count.",done:"Your picture is ready. Slide to compare.",wearing:"{person}, wearing {product}",made:"Made by a computer: fit and colours may differ.",compare:"Compare before and after",split:"{before} before, {after} after",before:"Before",after:"After",cart:"Add to cart",cart_sold_out:"Sold out",cart_added:"It is in your cart.",cart_view:"View cart",share:"Share",share_title:"Tried on: {product}",shared:"Anyone with this link can see the picture until {date}:",link_copied:"Link copied. Anyone who has it can see the picture until {date}.",download:"Download",delete:"Delete my photo",deleted:"Your photo and the pictures made of it have been deleted.",offline:"The fitting room cannot be reached. Please check your connection and try again.",trouble:"Something went wrong on our side. Please try again in a minute.",closed:"The fitting room is closed for now. Please come back later.",picture_lost:"Your picture is ready, but it could not be loaded. Please try again: it does not count twice.",error_photo_unusable:"{message}",error_too_large:"{message}",error_quota_exceeded:"{message}",error_rate_limit_exceeded:"{message}",error_billing_not_allowed:"{message}",error_creation_failed:"{message}",error_product_not_found:"This product cannot be tried on. Please choose another.",error_garment_unusable:"{message}",error_unavailable:"{message}"};function C(o){let t={...Z,...o};return(a,e={})=>(t[a]??"").replace(/\{(\w+)\}/g,(i,n)=>e[n]??i)}function I(o,{code:t="",message:a=""}){return o(t.toLowerCase())||o(`error_${t.toLowerCase()}`,{message:a})||a||o("trouble")}function P(o,t){let[a,e]=o<1?[Math.round(o*24),"hour"]:[Math.round(o*10)/10,"day"];return new Intl.NumberFormat(t,{style:"unit",unit:e,unitDisplay:"long"}).format(a)}var M=new CSSStyleSheet;M.replaceSync(A);var u=class{#t;#a;#e;constructor(t,a,e){t.adoptedStyleSheets=[M],a.innerHTML=O,this.#t=t,this.#a=e,this.parts=Object.fromEntries([...a.querySelectorAll("[id]")].map(i=>[i.id,i])),a.querySelectorAll("[data-word]").forEach(i=>i.textContent=e(i.dataset.word)),a.querySelectorAll("[data-label]").forEach(i=>i.ariaLabel=e(i.dataset.label)),this.#e=L(this.parts.stage,this.parts.split,e),this.step=""}enter(t){let a=this.#t.activeElement;this.step=t,this.#i.dataset.step=t,this.#i.setAttribute("aria-busy",String(this.isBusy));for(let e of this.#i.querySelectorAll("[data-in]"))e.hidden=!e.dataset.in.split(" ").includes(t);t==="done"&&this.#e(),a&&(t==="done"||a.closest("[hidden]"))&&this.#o.focus({preventScroll:!0}),this.tell("step",{step:t})}tell(t,a){this.#t.host.dispatchEvent(new CustomEvent(`fitting-room:${t}`,{bubbles:!0,detail:a}))}get isBusy(){return this.step==="sending"||this.step==="working"}say(...t){this.parts.status.textContent=t.filter(Boolean).join(" "),this.parts.trouble.textContent="",this.parts.link.hidden=!0}complain(t){t instanceof c||console.error(t),this.say(),this.parts.trouble.textContent=I(this.#a,t instanceof c?t:{code:"trouble"})}link(t,a){this.parts["link-there"].href=t,this.parts["link-there"].textContent=a,this.parts.link.hidden=!1}progress(t,a){this.parts["progress-words"].textContent=t,this.parts.progress.value=a}async picture(t,a,e){let i=this.parts[t];return i.alt=e,a===void 0?(i.removeAttribute("src"),!1):(i.src=a,i.decode().then(()=>!0,()=>!1))}get#i(){return this.parts.stage.parentElement}get#o(){return[...this.#i.querySelectorAll("[data-main]")].find(a=>!a.closest("[hidden]"))??this.parts.title}};var b=()=>matchMedia("(pointer: coarse)").matches,w=()=>!!navigator.mediaDevices?.getUserMedia;async function N(o){let t={width:{ideal:1920},height:{ideal:1440}},a=await navigator.mediaDevices.getUserMedia({video:{facingMode:"user",...t},audio:!1});o.srcObject=a,await o.play();let e=!0;return{async countdown(i){for(let n=3;n>0&&e;n-=1)i(n),await new Promise(r=>setTimeout(r,1e3));return e},stop(){e=!1,a.getTracks().forEach(i=>i.stop()),o.srcObject=null}}}async function D(o,t){let a={id:Number(String(t).split("/").pop()),quantity:1},e;try{e=await fetch(o,{method:"POST",headers:{"Content-Type":"application/json",Accept:"application/json"},body:JSON.stringify({items:[a]})})}catch{throw new c("offline")}let i=await e.json().catch(()=>({}));if(!e.ok)throw new c("cart",typeof i.description=="string"?i.description:"");return i.items?.[0]??i}async function U(o,t){let a=await et(o);if(!a)return{blob:o};let e=tt(a.width,a.height),i=Math.min(1,t/e.height),n=o.type==="image/png"&&i===1?o:await j(a,e,i);return{blob:n,url:URL.createObjectURL(n)}}async function R(o){let{videoWidth:t,videoHeight:a}=o;return j(o,{left:0,top:0,width:t,height:a},1)}function tt(o,t){if(o>t*.8){let e=Math.round(t*.8);return{left:o-e>>1,top:0,width:e,height:t}}let a=Math.round(o/.8);return{left:0,top:Math.round((t-a)*.1),width:o,height:a}}async function j(o,{left:t,top:a,width:e,height:i},n){let r=document.createElement("canvas");r.width=Math.max(1,Math.round(e*n)),r.height=Math.max(1,Math.round(i*n));let s=r.getContext("2d");return s.fillStyle="#fff",s.fillRect(0,0,r.width,r.height),s.imageSmoothingQuality="high",s.drawImage(o,t,a,e,i,0,0,r.width,r.height),new Promise(d=>r.toBlob(d,"image/jpeg",.92))}async function et(o){try{return await createImageBitmap(o,{imageOrientation:"from-image"})}catch{return null}}async function B(o,t){if(matchMedia("(pointer: coarse)").matches&&navigator.share)try{return await navigator.share({url:o,title:t}),""}catch(a){if(a.name==="AbortError")return""}try{return await navigator.clipboard.writeText(o),"link_copied"}catch{return"shared"}}var at=["PHOTO_UNUSABLE","TOO_LARGE","CONSENT_MISSING"],f=class{#t;#a;#e;#i;#o;#r=null;#s=null;#c=null;#d=new Map;#h="";#u="";#l=null;#p=null;constructor(t,a,e,i){this.#t=t,this.#a=a,this.#e=e,this.#i=i,this.#E(),t.enter("choose");let n=T();n&&this.#f({...n,url:URL.createObjectURL(n.blob),isOwn:!0,title:e("your_photo")})}async enter(){if(!this.#t.isBusy)try{let[t]=await Promise.all([this.#a.isOpen(),this.#T()]);if(!t)throw new c("closed");this.#t.step==="closed"&&(this.#n(),this.#t.say())}catch(t){t.code==="closed"&&this.#t.enter("closed"),this.#t.complain(t)}}leave(){this.#t.step==="camera"&&this.#y()}set product(t){this.#c=t;let{garment:a,name:e,cart:i}=this.#t.parts;a.src=t.image,e.textContent=t.title,i.disabled=t.available===!1,i.textContent=this.#e(i.disabled?"cart_sold_out":"cart"),!(this.#t.isBusy||this.#t.step==="closed")&&(this.#t.say(),this.#d.has(this.#g)?this.#w():this.#t.step==="done"&&this.#n())}set person({title:t,image:a}){this.#r={title:t,url:a,consent:{consentVersion:"sample-figure"}},this.#f(this.#r)}get#g(){return[this.#s?.url,this.#c?.productId,this.#c?.variantId].join(" ")}#E(){let{parts:t}=this.#t,a={take:()=>this.#_(),upload:()=>this.#m()&&t.file.click(),shoot:()=>this.#O(),try:()=>this.#w(),again:()=>this.#d.delete(this.#g)&&this.#w(),cancel:()=>this.#I(),cart:()=>this.#P(),share:()=>this.#M(),back:()=>this.#y(),another:()=>this.#N(),delete:()=>this.#D()};t.stage.parentElement.addEventListener("click",({target:e})=>{let i=a[e.closest("[data-act]")?.dataset.act];i&&Promise.resolve(i()).catch(n=>this.#t.complain(n))});for(let e of[t.file,t.capture])e.addEventListener("change",()=>{let[i]=e.files;e.value="",i&&this.#b(i)});t.take.dataset.in=b()||w()?"choose":"",t.cart.dataset.in=this.#i.cart?"done":"",t.privacy.hidden=!this.#i.privacy,t.privacy.href=this.#i.privacy??"",this.#S(t.stage)}#S(t){let a=e=>i=>{i.preventDefault(),t.classList.toggle("is-target",e&&!this.#t.isBusy)};t.addEventListener("dragover",a(!0)),t.addEventListener("dragleave",a(!1)),t.addEventListener("drop",e=>{a(!1)(e);let[i]=e.dataTransfer.files;i&&!this.#t.isBusy&&this.#m()&&this.#b(i)})}async#T(){this.#o??=await this.#a.facts();let{photoRetentionDays:t,resultRetentionDays:a}=this.#o,[e,i]=[t,a].map(n=>P(n,this.#i.language));this.#t.parts.retention.textContent=this.#e("retention",{photo:e,pictures:i})}#m(){return this.#o?this.#t.parts.agree.checked?!0:(this.#t.enter("choose"),this.#t.complain(new c("consent_needed")),this.#t.parts.agree.focus(),!1):(this.enter(),!1)}async#_(){if(this.#m()){if(b()||!w()){this.#t.parts.capture.click();return}this.#t.say(),this.#t.enter("camera");try{let t=await N(this.#t.parts.film);this.#t.step==="camera"?this.#p=t:t.stop()}catch{throw this.#y(),new c("camera_refused")}}}async#O(){let{count:t,film:a}=this.#t.parts,e=this.#p;this.#p=null;let i=await e?.countdown(n=>{this.#p=e,t.textContent=n,this.#t.say(String(n))});if(t.textContent="",i){let n=await R(a);this.#x(),await this.#b(n)}}async#b(t){this.#t.say(this.#e("preparing"));let a={consentVersion:it(this.#e("consent")),consentGivenAt:new Date().toISOString()},e=await U(t,this.#o.photoHeight);this.#f({...e,consent:a,isOwn:!0,title:this.#e("your_photo")}),this.#t.enter("sending");try{await this.#v(this.#s),this.#n(),this.#t.say(this.#e("photo_ready"),this.#o.notice)}catch(i){(this.#l?.signal.aborted||at.includes(i.code))&&this.#k(),this.#n(),this.#l?.signal.aborted?this.#t.say():this.#t.complain(i)}}async#v(t){if(t.fileId)return t.fileId;t.blob??=await fetch(t.url).then(n=>n.blob(),()=>Promise.reject(new c("offline"))),this.#l=new AbortController;let a=n=>{let r=Math.round(100*n);this.#t.progress(this.#e("sending",{percent:`${r} %`}),r)};a(0);let{fileId:e,fileUrl:i}=await this.#a.send(t,a,this.#l.signal);return t.fileId=e,t.url?t.isOwn&&S(t):(t.url=i,this.#f(t),this.#t.enter("sending")),e}async#w(){let t=this.#g;this.#t.enter("working"),this.#t.say(this.#e("patience")),this.#t.progress(this.#e("next"),0);try{this.#u=this.#d.get(t)??await this.#L();let a=await this.#a.follow(this.#u,e=>this.#A(e));await this.#C(a,t)}catch(a){a.code==="GENERATION_NOT_FOUND"&&this.#d.delete(t),this.#n(),this.#l?.signal.aborted?this.#t.say(this.#e("cancelled")):this.#t.complain(a)}finally{this.#u="",this.#l=null}}async#L(){let{productId:t,variantId:a}=this.#c,e=this.#s,i=async()=>{let r=await this.#v(e);return this.#h||=p(),this.#a.generate({userImageId:r,productId:t,variantId:a},this.#h)},n=r=>{if(r.code!=="IMAGE_NOT_FOUND")throw r;return e.fileId=this.#h="",i()};try{let{jobId:r}=await i().catch(n);return this.#h="",r}catch(r){throw this.#h=r.code==="offline"?this.#h:"",r}}#A({status:t,progress:a,queuePosition:e}){let i=Math.round(100*a),n={PENDING:()=>e>0?this.#e("waiting",{count:e}):this.#e("next"),PROCESSING:()=>this.#e("dressing",{percent:`${i} %`})};n[t]&&this.#t.progress(n[t](),i)}async#C({status:t,generationId:a,resultImageUrl:e,warnings:i,errorCode:n,errorMessage:r},s){if(n==="CANCELLED")return this.#n(),this.#t.say(this.#e("cancelled"));if(t==="FAILED")throw new c(n,r);this.#d.set(s,a);let d=this.#e("wearing",{person:this.#s.title,product:this.#c.title});if(!await this.#t.picture("after",e,d))throw new c("picture_lost");this.#t.parts.download.href=this.#a.download(a),this.#t.parts.made.textContent=[this.#e("made"),this.#o?.notice].filter(Boolean).join(" "),this.#t.enter("done"),this.#t.say(this.#e("done"),...i??[])}async#I(){this.#l?.abort(),this.#u&&await this.#a.cancel(this.#u)}async#P(){let t=await D(this.#i.cart,this.#c.variantId);this.#t.say(this.#e("cart_added")),this.#i.cartPage&&this.#t.link(this.#i.cartPage,this.#e("cart_view")),this.#t.tell("cart",t)}async#M(){let{shareUrl:t,expiresAt:a}=await this.#a.share(this.#d.get(this.#g)),e=new Date(a).toLocaleDateString(this.#i.language,{dateStyle:"long"}),i=await B(t,this.#e("share_title",{product:this.#c.title}));this.#t.say(i&&this.#e(i,{date:e})),i==="shared"&&this.#t.link(t,t)}#N(){this.#t.say(),this.#t.enter("choose"),this.#t.parts.back.hidden=!1}#y(){this.#x(),this.#n(),this.#t.say()}#x(){this.#p?.stop(),this.#p=null}async#D(){await this.#a.forget(this.#s.fileId),this.#k(),this.#n(),this.#t.say(this.#e("deleted"))}#k(){m(),this.#d.clear(),this.#t.parts.agree.checked=!1,this.#f(this.#r)}#f(t){this.#s=t;let{another:a,delete:e}=this.#t.parts;a.textContent=this.#e(t?.isOwn?"another":"own"),e.hidden=!t?.isOwn,this.#t.picture("before",t?.url,t?.title??""),this.#t.tell("photo",{isOwn:!!t?.isOwn,title:t?.title}),this.#n()}#n(){this.#t.enter(this.#s?"ready":"choose"),this.#t.parts.back.hidden=this.#t.step!=="camera"}};function it(o){return`widget-${([...new TextEncoder().encode(o)].reduce((a,e)=>Math.imul(a^e,16777619),2166136261)>>>0).toString(16).padStart(8,"0")}`}var y=class extends HTMLElement{#t;#a;#e;connectedCallback(){if(this.#a)return;this.#a=JSON.parse(this.querySelector("script[type='application/json']")?.textContent||"{}");let t=this.attachShadow({mode:"open"});if(t.innerHTML=this.hasAttribute("inline")?"<div></div>":"<slot></slot><dialog aria-labelledby='title'></dialog>",this.hasAttribute("inline")){this.#i(t.firstChild),this.#t.enter();return}[,this.#e]=t.children,t.firstChild.addEventListener("click",()=>this.open()),this.querySelector("button")?.setAttribute("aria-haspopup","dialog")}disconnectedCallback(){this.#t?.leave()}set product(t){this.#a.product=t,this.#r(t.variantId)}set person(t){this.#t.person=t}open(){this.#t||this.#i(this.#e);let{product:t}=this.#a;this.#r(ot(this,t.variants)??t.variants?.[0]?.variantId),this.#e.showModal(),this.#e.querySelector("#title").focus(),this.#t.enter()}#i(t){let a=C(this.#a.words),e=new u(this.shadowRoot,t,a);this.#t=new f(e,_(this.getAttribute("base")??""),a,{language:this.closest("[lang]")?.lang||void 0,cart:this.getAttribute("cart"),cartPage:this.getAttribute("cart-page"),privacy:this.getAttribute("privacy")}),e.parts.versions.addEventListener("change",({target:i})=>this.#r(i.value)),t.addEventListener("click",({target:i})=>{(i.closest("[data-act='close']")||i===this.#e)&&this.#e.close()}),this.#e?.addEventListener("close",()=>this.#t.leave()),this.#o(e.parts)}#o({version:t,versions:a}){let e=this.#a.product?.variants??[];t.hidden=e.length<2,a.replaceChildren(...e.map(({variantId:i,title:n})=>new Option(n,i)))}#r(t){let{variants:a=[],...e}=this.#a.product,i=a.find(r=>r.variantId===t),n=this.shadowRoot.querySelector("#versions");n.value=t,this.#t.product={...e,variantId:t,image:i?.image??e.image,available:i?.available}}};function ot(o,t=[]){let a=o.closest(".shopify-section")??document,e="form[action*='/cart/add'] [name='id']";return[(a.querySelector(e)??document.querySelector(e))?.value,new URLSearchParams(location.search).get("variant")].map(s=>`gid://shopify/ProductVariant/${s}`).find(s=>t.some(({variantId:d})=>d===s))}customElements.get("fitting-room")??customElements.define("fitting-room",y);})();

@@ -1,0 +1,83 @@
+// What the widget says, in English. A storefront gives its own language's words for any of these; {braces} are filled
+// in. An error's word is named by its code; {message} is the server's own sentence, which is English.
+
+export const ENGLISH = {
+  title: "Try it on",
+  close: "Close",
+  choose_hint: "A photo of you from the front, arms visible, in good light.",
+  drop: "or drop a photo here",
+  consent: "I agree that my photo is sent to this shop’s fitting room to make the pictures I ask for.",
+  consent_needed: "Please tick the box first: your photo is only sent if you agree.",
+  retention: "Your photo is deleted after {photo}, the pictures after {pictures}, and both whenever you say so.",
+  privacy: "Privacy policy",
+  take: "Take a photo",
+  upload: "Choose a photo",
+  camera_hint: "Step back until your arms can be seen. The photo is taken after 3 seconds.",
+  camera_refused: "The camera cannot be used. Allow it in your browser’s settings, or choose a photo.",
+  shoot: "Take the photo",
+  back: "Back",
+  your_photo: "Your photo",
+  preparing: "Preparing your photo …",
+  sending: "Sending your photo · {percent}",
+  photo_ready: "Your photo is ready.",
+  version: "Version",
+  try: "Try it on",
+  another: "Another photo",
+  own: "Use my own photo",
+  again: "Make another",
+  waiting: "{count} ahead of you",
+  next: "You are next",
+  dressing: "Making your picture · {percent}",
+  progress: "Progress of your picture",
+  patience: "This takes a few seconds.",
+  cancel: "Cancel",
+  cancelled: "Cancelled. It does not count.",
+  done: "Your picture is ready. Slide to compare.",
+  wearing: "{person}, wearing {product}",
+  made: "Made by a computer: fit and colours may differ.",
+  compare: "Compare before and after",
+  split: "{before} before, {after} after",
+  before: "Before",
+  after: "After",
+  cart: "Add to cart",
+  cart_sold_out: "Sold out",
+  cart_added: "It is in your cart.",
+  cart_view: "View cart",
+  share: "Share",
+  share_title: "Tried on: {product}",
+  shared: "Anyone with this link can see the picture until {date}:",
+  link_copied: "Link copied. Anyone who has it can see the picture until {date}.",
+  download: "Download",
+  delete: "Delete my photo",
+  deleted: "Your photo and the pictures made of it have been deleted.",
+  offline: "The fitting room cannot be reached. Please check your connection and try again.",
+  trouble: "Something went wrong on our side. Please try again in a minute.",
+  closed: "The fitting room is closed for now. Please come back later.",
+  picture_lost: "Your picture is ready, but it could not be loaded. Please try again: it does not count twice.",
+  error_photo_unusable: "{message}",
+  error_too_large: "{message}",
+  error_quota_exceeded: "{message}",
+  error_rate_limit_exceeded: "{message}",
+  error_billing_not_allowed: "{message}",
+  error_creation_failed: "{message}",
+  error_product_not_found: "This product cannot be tried on. Please choose another.",
+  error_garment_unusable: "{message}",
+  error_unavailable: "{message}",
+};
+
+// word(name, filling): a sentence in the page's language.
+export function wordsOf(own) {
+  const words = { ...ENGLISH, ...own };
+  return (name, filling = {}) => (words[name] ?? "").replace(/\{(\w+)\}/g, (whole, key) => filling[key] ?? whole);
+}
+
+// What to tell of an error: by its code if the language has a word for it, else as the server said it.
+export function sentence(word, { code = "", message = "" }) {
+  return word(code.toLowerCase()) || word(`error_${code.toLowerCase()}`, { message }) || message || word("trouble");
+}
+
+// "7 days", "1 hour", in the page's language.
+export function term(days, language) {
+  const [amount, unit] = days < 1 ? [Math.round(days * 24), "hour"] : [Math.round(days * 10) / 10, "day"];
+  return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(amount);
+}
