@@ -17,7 +17,7 @@ export async function addToCart(url, variantId) {
   }
   const answer = await reply.json().catch(() => ({}));
   if (!reply.ok) {
-    throw new Refused("cart", typeof answer.description === "string" ? answer.description : ""); // the shop's language
+    throw new Refused("cart_refused", typeof answer.description === "string" ? answer.description : ""); // the shop's language
   }
   return answer.items?.[0] ?? answer;
 }

@@ -26,8 +26,6 @@ class FittingRoom extends HTMLElement {
     const root = this.attachShadow({ mode: "open" });
     root.innerHTML = this.hasAttribute("inline") ? "<div></div>" : "<slot></slot><dialog aria-labelledby='title'></dialog>";
     if (this.hasAttribute("inline")) {
-      this.#furnish(root.firstChild);
-      this.#visit.enter();
       return;
     }
     [, this.#dialog] = root.children;
@@ -39,9 +37,10 @@ class FittingRoom extends HTMLElement {
     this.#visit?.leave();
   }
 
-  // What is tried on: { productId, variantId, title, image }, or with `variants`, of which the page's is the first.
+  // What is tried on: { productId, variantId, title, image }, or with `variants` to choose from.
   set product(product) {
     this.#told.product = product;
+    this.#furnish();
     this.#wear(product.variantId);
   }
 
@@ -51,9 +50,7 @@ class FittingRoom extends HTMLElement {
   }
 
   open() {
-    if (!this.#visit) {
-      this.#furnish(this.#dialog);
-    }
+    this.#furnish();
     const { product } = this.#told;
     this.#wear(chosenOnPage(this, product.variants) ?? product.variants?.[0]?.variantId);
     this.#dialog.showModal();
@@ -61,7 +58,12 @@ class FittingRoom extends HTMLElement {
     this.#visit.enter();
   }
 
-  #furnish(inside) {
+  // Once something can be tried on; before, nothing is asked of the service and nothing costs the page time.
+  #furnish() {
+    if (this.#visit) {
+      return;
+    }
+    const inside = this.shadowRoot.lastChild;
     const word = wordsOf(this.#told.words);
     const room = new Room(this.shadowRoot, inside, word);
     this.#visit = new Visit(room, contract(this.getAttribute("base") ?? ""), word, {
@@ -78,6 +80,9 @@ class FittingRoom extends HTMLElement {
     });
     this.#dialog?.addEventListener("close", () => this.#visit.leave());
     this.#list(room.parts);
+    if (!this.#dialog) {
+      this.#visit.enter();
+    }
   }
 
   #list({ version, versions }) {

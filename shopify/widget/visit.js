@@ -32,11 +32,8 @@ export class Visit {
     this.#word = word;
     this.#shop = shop;
     this.#listen();
-    room.enter("choose");
     const kept = memory.kept();
-    if (kept) {
-      this.#show({ ...kept, url: URL.createObjectURL(kept.blob), isOwn: true, title: word("your_photo") });
-    }
+    this.#show(kept && { ...kept, url: URL.createObjectURL(kept.blob), isOwn: true, title: word("your_photo") });
   }
 
   // Ask what must be known before a photograph is; again each time the room is entered.
@@ -176,10 +173,16 @@ export class Visit {
       return;
     }
     this.#room.say();
+    this.#room.parts.shoot.disabled = true;
     this.#room.enter("camera");
     try {
       const camera = await film(this.#room.parts.film);
-      this.#room.step === "camera" ? (this.#camera = camera) : camera.stop();
+      if (this.#room.step !== "camera") {
+        return camera.stop();
+      }
+      this.#camera = camera;
+      this.#room.parts.shoot.disabled = false;
+      this.#room.parts.shoot.focus();
     } catch {
       this.#back();
       throw new Refused("camera_refused");
@@ -187,11 +190,9 @@ export class Visit {
   }
 
   async #shoot() {
-    const { count, film: video } = this.#room.parts;
-    const camera = this.#camera;
-    this.#camera = null; // once
-    const isOn = await camera?.countdown((left) => {
-      this.#camera = camera;
+    const { count, film: video, shoot } = this.#room.parts;
+    shoot.disabled = true;
+    const isOn = await this.#camera.countdown((left) => {
       count.textContent = left;
       this.#room.say(String(left));
     });

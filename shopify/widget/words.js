@@ -5,7 +5,7 @@ export const ENGLISH = {
   title: "Try it on",
   close: "Close",
   choose_hint: "A photo of you from the front, arms visible, in good light.",
-  drop: "or drop a photo here",
+  drop: "You can drop it here.",
   consent: "I agree that my photo is sent to this shop’s fitting room to make the pictures I ask for.",
   consent_needed: "Please tick the box first: your photo is only sent if you agree.",
   retention: "Your photo is deleted after {photo}, the pictures after {pictures}, and both whenever you say so.",

@@ -24,6 +24,7 @@ from inference.redis_server import RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
@@ -36,9 +37,12 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 ]
 API = "from api.server import run_api; from api.settings import load_settings; run_api(load_settings())"
 REAL_WORKER = [sys.executable, "-m", "scripts.cli", "worker", "--device", "cpu", "--name", "real"]
+AXE = Path(__file__).parents[2] / "shopify" / "node_modules" / "axe-core" / "axe.min.js"
 TAILOR = Path(__file__).with_name("tailor.py")
 START_S = 60
 
@@ -145,6 +149,20 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> Callable[[Page], list[Any]]:
+    """axe(page) -> what axe-core finds wrong in the page as it is: names of rules, with the elements that break them."""
+    if not AXE.exists():
+        pytest.skip("axe-core is missing (install Node.js 18 or newer, then run scripts/setup dev)")
+
+    def find(page: Page) -> list[Any]:
+        page.evaluate(AXE.read_text())
+        found = page.evaluate("axe.run().then(({ violations }) => violations)")
+        return [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
+
+    return find
 
 
 @pytest.fixture

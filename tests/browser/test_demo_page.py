@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pytest
@@ -216,6 +216,21 @@ def test_nothing_jumps_while_the_page_loads_and_works(
     page.wait_for_load_state("networkidle")
     try_on(page)
     assert page.evaluate("shift") < 0.02
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(
+    context: BrowserContext, shop: Shop, axe: Callable[[Page], list[Any]], scheme: Literal["light", "dark"]
+) -> None:
+    page = context.new_page()
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.goto(shop.url)
+    page.locator("#products .tile").first.wait_for()
+    assert axe(page) == []
+    try_on(page)
+    assert axe(page) == []
+    page.get_by_role("button", name="Use my own photo").click()
+    assert axe(page) == []
 
 
 def test_the_description_works_under_its_policy(context: BrowserContext, shop: Shop) -> None:

@@ -51,7 +51,7 @@ class AppProxy:
     def __post_init__(self) -> None:
         routes = [
             Route(f"{self.prefix}/{{path:path}}", self._forward, methods=METHODS),
-            Route("/{path:path}", self._page),
+            Route("/{path:path}", self._page, methods=["GET", "POST"]),
         ]
         config = uvicorn.Config(Starlette(routes=routes, lifespan=self._lifespan), port=0, log_level="warning")
         self._server = uvicorn.Server(config)

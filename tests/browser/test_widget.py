@@ -1,0 +1,568 @@
+"""The widget in a shop: the theme block that ships, on a product page, behind a stand-in of Shopify's app proxy."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+from theme_store import ThemeStore
+
+from scripts.bench.live.stack import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import numpy.typing as npt
+    from playwright.sync_api import Browser, Page
+
+    from tests.browser.conftest import Shop
+
+pytestmark = pytest.mark.browser
+
+SECRET = "hush"
+RED, BLUE = (220, 20, 60), (65, 105, 225)
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+LAYOUT_SHIFT = """window.shifts = []
+new PerformanceObserver(list => list.getEntries().filter(entry => !entry.hadRecentInput).forEach(({value, sources}) =>
+    shifts.push([value, ...sources.map(({node}) => node?.id || node?.className || node?.parentElement?.className)])
+)).observe({type: 'layout-shift', buffered: true})"""
+DOMAINS: dict[str, dict[str, Any]] = {
+    "open.myshopify.com": {},
+    "week.myshopify.com": {"weekly_limit": 1},
+    "month.myshopify.com": {"monthly_quota": 0},
+}
+
+
+def product(number: int, title: str, picture: str) -> dict[str, Any]:
+    names = ("Red", "Blue") if number == 1 else ()
+    variants = [
+        {"id": 10 * number + index, "title": name, "featured_image": None, "available": True}
+        for index, name in enumerate(names, start=1)
+    ]
+    return {"id": number, "title": title, "featured_image": picture, "variants": variants}
+
+
+@pytest.fixture(scope="module")
+def stores(open_shop: Callable[..., Shop], products: Path) -> Iterator[dict[str, ThemeStore]]:
+    with ExitStack() as stack:
+        stack.enter_context(pytest.MonkeyPatch.context()).setenv("THE_APP_SECRET", SECRET)
+        stores = {domain: stack.enter_context(ThemeStore(domain, SECRET)) for domain in DOMAINS}
+        shops = [
+            {"domain": domain, "app_secret_envs": ["THE_APP_SECRET"], "origins": [stores[domain].origin]} | special
+            for domain, special in DOMAINS.items()
+        ]
+        limits = {"weekly_limit": "1000", "upload_limit": "1000"}
+        port = str(free_port())
+        service = open_shop(
+            step_s=0.05,
+            mode="shopify",
+            public_url=f"http://127.0.0.1:{port}",
+            port=port,
+            shops=json.dumps(shops),
+            **limits,
+        )
+        for store in stores.values():
+            store.service, store.data = service.url, service.data
+            store.pages = {f"/{path.name}": path for path in products.glob("*.png")}
+        yield stores
+
+
+@pytest.fixture
+def store(stores: dict[str, ThemeStore]) -> ThemeStore:
+    return fresh(stores["open.myshopify.com"])
+
+
+def fresh(store: ThemeStore) -> ThemeStore:
+    store.product, store.settings, store.events = product(1, "Shirt", "/red.png"), {}, "pass"
+    store.cart.clear()
+    store.asked.clear()
+    return store
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """visit(store, path, **options of a context) -> the page; the test fails when its console tells of an error."""
+    complaints: list[str] = []
+    with ExitStack() as stack:
+
+        def go(store: ThemeStore, path: str = "/products/shirt", **options: Any) -> Page:
+            context = stack.enter_context(chromium.new_context(**(DESKTOP | {"accept_downloads": True} | options)))
+            context.set_default_timeout(15_000)
+            page = context.new_page()
+            page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.goto(store.origin + path)
+            return page
+
+        yield go
+    # Chromium reports each refused request by itself; what refusals look like is the tests' business.
+    assert not [text for text in complaints if "Failed to load resource" not in text]
+
+
+def photograph(size: tuple[int, int] = (800, 1000), kind: str = "JPEG", **options: Any) -> dict[str, Any]:
+    """Of somebody in green; noisy, so that it has some bytes."""
+    noise = np.random.default_rng(0).integers(-20, 20, (size[1], size[0], 3))
+    picture = Image.fromarray(np.clip(np.array((46, 139, 87)) + noise, 0, 255).astype(np.uint8))
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return {"name": "me.jpg", "mimeType": f"image/{kind.lower()}", "buffer": buffer.getvalue()}
+
+
+def enter(page: Page) -> None:
+    page.get_by_role("button", name="Try it on").click()
+    expect(page.get_by_role("dialog", name="Try it on")).to_be_visible()
+
+
+def give_photo(page: Page, photo: dict[str, Any] | None = None) -> None:
+    page.get_by_role("checkbox", name="I agree").check()
+    page.locator("#file").set_input_files([photo or photograph()])
+
+
+def is_ready(page: Page) -> None:
+    expect(page.get_by_role("status")).to_contain_text("Your photo is ready")
+
+
+def is_dressed(page: Page) -> None:
+    expect(page.get_by_role("status")).to_contain_text("Your picture is ready", timeout=15_000)
+
+
+def try_on(page: Page) -> None:
+    page.get_by_role("dialog").get_by_role("button", name="Try it on").click()
+    is_dressed(page)
+
+
+def chest(page: Page) -> npt.NDArray[np.int64]:
+    reply = page.request.get(page.locator("#after").evaluate("image => image.src"))
+    with Image.open(io.BytesIO(reply.body())) as picture:
+        result = np.asarray(picture.convert("RGB")).astype(np.int64)
+    return result[result.shape[0] // 2, result.shape[1] // 2]
+
+
+def is_near(colour: npt.NDArray[np.int64], wanted: tuple[int, int, int]) -> bool:
+    return bool(np.abs(colour - wanted).max() < 12)
+
+
+def photos(store: ThemeStore) -> list[Path]:
+    return [path for path in (store.data / "blobs/photos").rglob("*") if path.is_file()]
+
+
+def count(store: ThemeStore, request: str) -> int:
+    return sum(told.startswith(request) for told in store.asked)
+
+
+@pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_shopper_is_dressed(
+    visit: Callable[..., Page], store: ThemeStore, screen: dict[str, Any], tmp_path: Path
+) -> None:
+    page = visit(store, **screen)
+    enter(page)
+    expect(page.get_by_role("checkbox", name="I agree")).not_to_be_checked()
+    expect(page.get_by_text("Your photo is deleted after 7 days, the pictures after 7 days")).to_be_visible()
+    expect(page.get_by_role("link", name="Privacy policy")).to_have_attribute("href", "/policies/privacy-policy")
+    give_photo(page)
+    is_ready(page)
+    try_on(page)
+    assert is_near(chest(page), RED)
+    expect(page.get_by_alt_text("Your photo, wearing Shirt")).to_be_visible()
+    for control in page.get_by_role("dialog").locator("button:visible, a:visible, select:visible").all():
+        box = control.bounding_box()
+        assert box
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= screen["viewport"]["width"]
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    download.value.save_as(tmp_path / "kept.png")
+    with Image.open(tmp_path / "kept.png") as kept:
+        assert kept.size == (800, 1000)
+
+
+def test_no_photo_is_taken_before_the_box_is_ticked(visit: Callable[..., Page], store: ThemeStore) -> None:
+    page = visit(store)
+    enter(page)
+    for name in ("Choose a photo", "Take a photo"):
+        page.get_by_role("button", name=name).click()
+        expect(page.get_by_role("alert")).to_contain_text("Please tick the box first")
+        expect(page.get_by_role("checkbox", name="I agree")).to_be_focused()
+    assert count(store, "POST /public/prepare-upload") == 0
+
+
+def test_what_is_sent_is_small_upright_and_tells_no_place(visit: Callable[..., Page], store: ThemeStore) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its side
+    exif.get_ifd(0x8825)[1] = "N"  # GPS
+    page = visit(store)
+    page.evaluate(
+        "const send = XMLHttpRequest.prototype.send;"
+        "XMLHttpRequest.prototype.send = function (body) { window.sent = body; send.call(this, body) }; 0"
+    )
+    enter(page)
+    give_photo(page, photograph((2800, 1900), exif=exif))
+    is_ready(page)
+    blob = bytes(page.evaluate("sent.arrayBuffer().then(buffer => [...new Uint8Array(buffer)])"))
+    with Image.open(io.BytesIO(blob)) as picture:
+        assert picture.size == (1024, 1280)
+        assert not picture.getexif()
+    expect(page.locator("#before")).to_have_js_property("naturalHeight", 1280)
+
+
+def test_a_photo_that_this_browser_cannot_read_goes_as_it_is(visit: Callable[..., Page], store: ThemeStore) -> None:
+    pillow_heif.register_heif_opener()
+    page = visit(store)
+    enter(page)
+    give_photo(page, photograph((800, 1000), "HEIF"))
+    is_ready(page)
+    expect(page.locator("#before")).to_have_js_property("naturalWidth", 800)
+    try_on(page)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"GIF89a", "This file is a GIF. Please upload a JPEG, PNG, WebP or HEIC photograph."),
+        (b"\xff\xd8\xff\xe0broken", "This picture is damaged or incomplete."),
+        (b"\xff\xd8\xff" + b"\0" * (20 << 20), "This photograph is larger than 20 MB. Please choose a smaller one."),
+    ],
+)
+def test_a_photo_that_cannot_be_used_is_answered_in_plain_words(
+    visit: Callable[..., Page], store: ThemeStore, content: bytes, sentence: str
+) -> None:
+    page = visit(store)
+    enter(page)
+    give_photo(page, {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": content})
+    expect(page.get_by_role("alert")).to_contain_text(sentence)
+    expect(page.get_by_role("button", name="Choose a photo")).to_be_visible()
+
+
+def test_the_camera_takes_a_photo(visit: Callable[..., Page], store: ThemeStore) -> None:
+    page = visit(store)
+    enter(page)
+    page.get_by_role("checkbox", name="I agree").check()
+    page.get_by_role("button", name="Take a photo").click()
+    page.get_by_role("button", name="Take the photo").click()
+    expect(page.locator("#count")).to_have_text("3")
+    is_ready(page)
+    assert page.locator("#film").evaluate("film => film.srcObject") is None, "the camera is off"
+    try_on(page)
+
+
+def test_a_camera_that_is_refused_is_told(visit: Callable[..., Page], store: ThemeStore) -> None:
+    page = visit(store)
+    page.evaluate("void (navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error()))")
+    enter(page)
+    page.get_by_role("checkbox", name="I agree").check()
+    page.get_by_role("button", name="Take a photo").click()
+    expect(page.get_by_role("alert")).to_contain_text("The camera cannot be used.")
+
+
+def test_another_version_re_uses_the_photograph_and_one_that_was_made_is_there_at_once(
+    visit: Callable[..., Page], store: ThemeStore
+) -> None:
+    page = visit(store, "/products/shirt?variant=12")
+    enter(page)
+    version = page.get_by_role("combobox", name="Version")
+    expect(version).to_have_value("gid://shopify/ProductVariant/12")
+    give_photo(page)
+    is_ready(page)
+    try_on(page)
+    assert is_near(chest(page), BLUE)
+    version.select_option("Red")
+    try_on(page)
+    assert is_near(chest(page), RED)
+    version.select_option("Blue")
+    is_dressed(page)
+    assert is_near(chest(page), BLUE)
+    assert count(store, "POST /public/prepare-upload") == 1
+    assert count(store, "POST /public/fitting-room") == 2
+
+
+def test_the_version_that_the_page_s_form_chose_is_tried_on_with_the_photo_of_the_page_before(
+    visit: Callable[..., Page], store: ThemeStore
+) -> None:
+    page = visit(store)
+    enter(page)
+    give_photo(page)
+    is_ready(page)
+    page.goto(store.origin + "/products/shirt")
+    page.get_by_role("combobox", name="Colour").select_option("Blue")
+    enter(page)
+    try_on(page)
+    assert is_near(chest(page), BLUE)
+    assert count(store, "POST /public/prepare-upload") == 1
+
+
+def test_what_is_worn_goes_into_the_cart(visit: Callable[..., Page], store: ThemeStore) -> None:
+    page = visit(store, "/de/products/shirt?variant=12")
+    page.evaluate("addEventListener('fitting-room:cart', ({ detail }) => (window.added = detail.title))")
+    page.get_by_role("button", name="Anprobieren").click()
+    page.get_by_role("checkbox", name="Ich bin einverstanden").check()
+    page.locator("#file").set_input_files([photograph()])
+    page.get_by_role("dialog").get_by_role("button", name="Anprobieren").click()
+    page.get_by_role("button", name="In den Warenkorb").click()
+    expect(page.get_by_role("link", name="Warenkorb ansehen")).to_have_attribute("href", "/de/cart")
+    assert store.cart == [{"id": 12, "quantity": 1}]
+    assert page.evaluate("added") == "Blue"
+
+
+def test_what_the_cart_refuses_is_told_in_the_shop_s_words(visit: Callable[..., Page], store: ThemeStore) -> None:
+    store.product["variants"][1]["available"] = False
+    page = visit(store)
+    enter(page)
+    give_photo(page)
+    is_ready(page)
+    try_on(page)
+    store.product["variants"][0]["available"] = False  # sold meanwhile
+    page.get_by_role("button", name="Add to cart").click()
+    expect(page.get_by_role("alert")).to_have_text("All of these are in your cart.")
+    page.get_by_role("combobox", name="Version").select_option("Blue")
+    try_on(page)
+    expect(page.get_by_role("button", name="Sold out")).to_be_disabled()
+
+
+@pytest.mark.parametrize("may_copy", [True, False])
+def test_a_picture_is_shared_by_a_link(visit: Callable[..., Page], store: ThemeStore, may_copy: bool) -> None:
+    page = visit(store, permissions=["clipboard-read", "clipboard-write"] if may_copy else [])
+    if not may_copy:
+        page.evaluate("void (navigator.clipboard.writeText = () => Promise.reject(new Error()))")
+    enter(page)
+    give_photo(page)
+    is_ready(page)
+    try_on(page)
+    page.get_by_role("button", name="Share").click()
+    if may_copy:
+        expect(page.get_by_role("status")).to_contain_text("Link copied.")
+        link = page.evaluate("navigator.clipboard.readText()")
+    else:
+        expect(page.get_by_role("status")).to_contain_text("Anyone with this link can see the picture until")
+        link = page.locator("#link-there").get_attribute("href")
+    assert page.request.get(link).ok
+
+
+def test_a_shopper_s_photo_and_pictures_are_deleted_when_they_say_so(
+    visit: Callable[..., Page], store: ThemeStore
+) -> None:
+    others = photos(store)
+    page = visit(store)
+    enter(page)
+    give_photo(page)
+    is_ready(page)
+    try_on(page)
+    assert len(photos(store)) == len(others) + 1
+    result = page.locator("#after").evaluate("image => image.src")
+    page.get_by_role("button", name="Delete my photo").click()
+    expect(page.get_by_role("status")).to_have_text("Your photo and the pictures made of it have been deleted.")
+    expect(page.get_by_role("checkbox", name="I agree")).not_to_be_checked()
+    assert photos(store) == others
+    assert page.request.get(result).status == 404
+    assert page.evaluate("sessionStorage.length") == 0
+
+
+@pytest.mark.parametrize("events", ["cut", "keep back"])
+def test_where_events_do_not_arrive_the_state_is_polled(
+    visit: Callable[..., Page], store: ThemeStore, events: Any
+) -> None:
+    store.events = events
+    page = visit(store)
+    enter(page)
+    give_photo(page)
+    is_ready(page)
+    page.clock.install()
+    with page.expect_request("**/events"):
+        page.get_by_role("dialog").get_by_role("button", name="Try it on").click()
+    if events == "keep back":
+        page.clock.fast_forward(5100)
+    is_dressed(page)
+    assert any(re.match(r"GET /public/generation/gen_\w+ 200", told) for told in store.asked)
+
+
+def test_a_photo_whose_sending_broke_off_is_sent_again(visit: Callable[..., Page], store: ThemeStore) -> None:
+    page = visit(store)
+    enter(page)
+    network = page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 60_000}
+    network.send("Network.emulateNetworkConditions", slow)
+    give_photo(page, photograph((1600, 2000)))
+    expect(page.locator("#progress-words")).to_have_text(re.compile(r"Sending your photo · [1-9]\d? %"))
+    network.send("Network.emulateNetworkConditions", slow | {"offline": True})
+    expect(page.get_by_role("alert")).to_have_text(
+        "The fitting room cannot be reached. Please check your connection and try again."
+    )
+    expect(page.get_by_alt_text("Your photo")).to_be_visible()
+    network.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
+    try_on(page)
+    expect(page.get_by_role("alert")).to_be_empty()
+
+
+def test_sending_can_be_cancelled(visit: Callable[..., Page], store: ThemeStore) -> None:
+    page = visit(store)
+    enter(page)
+    network = page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 20_000}
+    network.send("Network.emulateNetworkConditions", slow)
+    give_photo(page, photograph((1600, 2000)))
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("button", name="Choose a photo")).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_empty()
+
+
+def test_a_shop_without_quota_says_so_before_a_photo_is_asked_for(
+    visit: Callable[..., Page], stores: dict[str, ThemeStore]
+) -> None:
+    page = visit(fresh(stores["month.myshopify.com"]))
+    enter(page)
+    expect(page.get_by_role("alert")).to_contain_text("The fitting room is closed for now.")
+    expect(page.get_by_role("button", name="Choose a photo")).to_be_hidden()
+
+
+def test_a_shopper_whose_limit_is_reached_is_told_when_to_come_back(
+    visit: Callable[..., Page], stores: dict[str, ThemeStore]
+) -> None:
+    page = visit(fresh(stores["week.myshopify.com"]))
+    enter(page)
+    give_photo(page)
+    is_ready(page)
+    try_on(page)
+    page.get_by_role("button", name="Make another").click()
+    expect(page.get_by_role("alert")).to_have_text("This week's try-ons are used up. Please come back in 7 days.")
+    expect(page.get_by_role("dialog").get_by_role("button", name="Try it on")).to_be_enabled()
+
+
+def test_a_generation_that_failed_says_why(visit: Callable[..., Page], store: ThemeStore) -> None:
+    store.product = product(2, "Coat", "/black.png")
+    page = visit(store)
+    enter(page)
+    expect(page.get_by_role("combobox", name="Version")).to_be_hidden()
+    give_photo(page)
+    is_ready(page)
+    page.get_by_role("dialog").get_by_role("button", name="Try it on").click()
+    expect(page.get_by_role("alert")).to_have_text("This garment cannot be tried on. Please choose another.")
+
+
+def test_a_service_that_is_away_is_told_in_plain_words(visit: Callable[..., Page], store: ThemeStore) -> None:
+    page = visit(store)
+    page.route("**/public/**", lambda route: route.fulfill(status=502, body="<h1>There was a problem</h1>"))
+    enter(page)
+    expect(page.get_by_role("alert")).to_contain_text("Something went wrong on our side.")
+    page.unroute("**/public/**")
+    page.get_by_role("button", name="Choose a photo").click()
+    expect(page.get_by_text("Your photo is deleted after 7 days")).to_be_visible()
+
+
+def test_everything_can_be_done_by_keyboard_and_focus_stays_inside(
+    visit: Callable[..., Page], store: ThemeStore
+) -> None:
+    page = visit(store)
+    button = page.get_by_role("button", name="Try it on")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Try it on")).to_be_focused()
+    for role, name in (("button", "Close"), ("checkbox", "I agree"), ("link", "Privacy policy")):
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("dialog").get_by_role(role, name=name)).to_be_focused()
+        if role == "checkbox":
+            page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Choose a photo")).to_be_focused()
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files([photograph()])
+    is_ready(page)
+    expect(page.get_by_role("dialog").get_by_role("button", name="Try it on")).to_be_focused()
+    page.keyboard.press("Enter")
+    is_dressed(page)
+    slider = page.get_by_role("slider", name="Compare before and after")
+    expect(slider).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(slider).to_have_attribute("aria-valuetext", "51 % before, 49 % after")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(button).to_be_focused()
+    page.keyboard.press("Enter")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.localName") in ("fitting-room", "body"), "the page is out of reach"
+
+
+def test_in_a_language_from_right_to_left(visit: Callable[..., Page], store: ThemeStore) -> None:
+    page = visit(store, "/ar/products/shirt", **PHONE)
+    page.get_by_role("button", name="جرّبه الآن").click()
+    expect(page.get_by_text("٧ أيام").or_(page.get_by_text("7 أيام"))).to_be_visible()
+    box, words = page.locator("#agree").bounding_box(), page.locator(".consent span").bounding_box()
+    assert box
+    assert words
+    assert box["x"] > words["x"], "the box stands where a line begins"
+    page.locator("#agree").check()
+    page.locator("#file").set_input_files([photograph()])
+    page.locator("#try").click()
+    expect(page.locator("#after")).to_be_visible()
+    before, after = page.locator(".tag-before").bounding_box(), page.locator(".tag-after").bounding_box()
+    assert before
+    assert after
+    assert before["x"] < after["x"], "a picture is no text"
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_nothing_moves_for_those_who_asked_for_that(visit: Callable[..., Page], store: ThemeStore) -> None:
+    page = visit(store, reduced_motion="reduce")
+    enter(page)
+    give_photo(page)
+    is_ready(page)
+    page.get_by_role("dialog").get_by_role("button", name="Try it on").click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    assert page.evaluate("document.getAnimations().length") == 0
+    is_dressed(page)
+
+
+@pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_nothing_jumps(visit: Callable[..., Page], store: ThemeStore, screen: dict[str, Any]) -> None:
+    page = visit(store, **screen)
+    page.evaluate(LAYOUT_SHIFT)
+    page.wait_for_load_state("networkidle")
+    enter(page)
+    give_photo(page)
+    is_ready(page)
+    try_on(page)
+    assert page.evaluate("shifts") == []
+
+
+@pytest.mark.parametrize("path", ["/products/shirt", "/ar/products/shirt"])
+@pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_nothing_in_any_step(
+    visit: Callable[..., Page], store: ThemeStore, axe: Callable[[Page], Any], path: str, screen: dict[str, Any]
+) -> None:
+    page = visit(store, path, reduced_motion="reduce", **screen)
+    assert axe(page) == []
+    page.locator("fitting-room > button").click()
+    page.locator("[data-act='upload']").click()  # without the box
+    assert axe(page) == []
+    page.locator("#agree").check()
+    page.locator("#file").set_input_files([photograph()])
+    expect(page.locator("#try")).to_be_visible()
+    assert axe(page) == []
+    page.locator("#try").click()
+    expect(page.locator("#progress")).to_be_visible()
+    assert axe(page) == []
+    expect(page.locator("#after")).to_be_visible()
+    assert axe(page) == []
+    page.locator("#cart").click()
+    expect(page.locator("#link")).to_be_visible()
+    assert axe(page) == []
+
+
+def test_the_theme_s_colours_are_the_room_s(visit: Callable[..., Page], store: ThemeStore) -> None:
+    store.settings = {"accent": "#123456", "ground": "#fedcba"}
+    page = visit(store)
+    enter(page)
+    colour = "element => getComputedStyle(element).backgroundColor"
+    assert page.get_by_role("button", name="Choose a photo").evaluate(colour) == "rgb(18, 52, 86)"
+    assert page.get_by_role("dialog").evaluate(colour) == "rgb(254, 220, 186)"
