@@ -153,7 +153,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def axe() -> Callable[[Page], list[Any]]:
-    """axe(page) -> what axe-core finds wrong in the page as it is: names of rules, with the elements that break them."""
+    """axe(page) -> what axe-core finds wrong in the page as it is: rules, with the elements that break them."""
     if not AXE.exists():
         pytest.skip("axe-core is missing (install Node.js 18 or newer, then run scripts/setup dev)")
 

@@ -22,9 +22,7 @@ LOCALES = sorted((EXTENSION / "locales").glob("*.json"))
 @pytest.fixture
 def node() -> None:
     if shutil.which("node") is None or not (SHOPIFY / "node_modules").is_dir():
-        pytest.skip(
-            "Node.js or shopify/node_modules is missing (install Node.js 18 or newer, then run scripts/setup dev)"
-        )
+        pytest.skip("shopify/node_modules is missing (install Node.js 18 or newer, then run scripts/setup dev)")
 
 
 def words_of(locale: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A stand-in of a shop's storefront with a theme: a product page into which the theme app extension's block is rendered.
+"""A stand-in of a shop's storefront with a theme: a product page with the block of the theme app extension.
 
 The block is the file that ships, with Shopify's own tags and filters added to the Liquid library's. Behind the page lie
 Shopify's cart and its app proxy, which can also keep back or cut an event stream, as proxies do.
@@ -32,11 +32,13 @@ THEME = """
 * { box-sizing: border-box }
 html { font-size: 62.5% }
 body { margin: 0; font: 1.6rem/1.6 Georgia, serif; letter-spacing: .06rem; color: #3a3027; background: #fffdf8 }
-main { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 34rem), 1fr)); gap: 4rem; padding: 2.4rem; max-width: 120rem; margin: auto }
+main { display: grid; gap: 4rem; padding: 2.4rem; max-width: 120rem; margin: auto }
+main { grid-template-columns: repeat(auto-fit, minmax(min(100%, 34rem), 1fr)) }
 .photo { width: 100%; aspect-ratio: 4 / 5; object-fit: cover; background: #eee6da }
 form { display: grid; gap: 1.2rem }
 select { min-height: 4.8rem; font: inherit }
-.button { width: 100%; min-height: 4.8rem; font: inherit; letter-spacing: .1rem; border: 1px solid #3a3027; background: #3a3027; color: #fff; margin-bottom: 1.2rem }
+.button { width: 100%; min-height: 4.8rem; margin-bottom: 1.2rem; font: inherit; letter-spacing: .1rem }
+.button { border: 1px solid #3a3027; background: #3a3027; color: #fff }
 .button--secondary { background: transparent; color: #3a3027 }
 """
 PAGE = """<!doctype html>
@@ -92,7 +94,7 @@ class ThemeStore(AppProxy):
 
     def _product_page(self, language: str, chosen: str) -> str:
         options = "".join(
-            f'<option value="{one["id"]}"{" selected" * (str(one["id"]) == chosen)}>{html.escape(one["title"])}</option>'
+            f'<option value="{one["id"]}"{" selected" * (str(one["id"]) == chosen)}>{one["title"]}</option>'
             for one in self.product["variants"]
         )
         direction = "rtl" if language in RIGHT_TO_LEFT else "ltr"
