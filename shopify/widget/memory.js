@@ -24,7 +24,7 @@ export const newId = () =>
 export async function keep(photo) {
   try {
     const bytes = await read(photo.blob);
-    sessionStorage[PHOTO] = JSON.stringify({ fileId: photo.fileId, consent: photo.consent, bytes });
+    sessionStorage[PHOTO] = JSON.stringify({ id: photo.id, fileId: photo.fileId, consent: photo.consent, bytes });
   } catch {
     forget(); // no room, or no storage: then it is chosen again on the next page
   }

@@ -36,6 +36,7 @@ export class Room {
     for (const part of this.#room.querySelectorAll("[data-in]")) {
       part.hidden = !part.dataset.in.split(" ").includes(step);
     }
+    this.parts.versions.disabled = this.isBusy;
     if (step === "done") {
       this.#centre();
     }

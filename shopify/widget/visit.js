@@ -1,12 +1,12 @@
-// One shopper in the room: chooses a photograph, tries products on, and takes the picture along.
+// One shopper in the room: gives a photograph, tries products on, and takes the picture along.
 
-import { canFilm, film, isPhone } from "./camera.js";
 import { addToCart } from "./cart.js";
+import { Choosing } from "./choosing.js";
 import { Refused } from "./contract.js";
+import { Errand } from "./errand.js";
 import * as memory from "./memory.js";
-import { photograph, snapshot } from "./photograph.js";
+import { photograph } from "./photograph.js";
 import { shareLink } from "./sharing.js";
-import { term } from "./words.js";
 
 const UNUSABLE = ["PHOTO_UNUSABLE", "TOO_LARGE", "CONSENT_MISSING"];
 
@@ -15,15 +15,13 @@ export class Visit {
   #service;
   #word;
   #shop;
-  #facts; // what the service told of itself
+  #choosing;
+  #errand;
   #person = null; // a sample figure, to whom a shopper without a photograph returns
   #photo = null; // { blob, url, consent, isOwn, title } and, once the server has it, fileId
   #product = null;
+  #next = null; // a product that is chosen while something is under way
   #made = new Map(); // wish -> the generation that fulfilled it
-  #key = ""; // of the request that is under way
-  #jobId = "";
-  #stop = null; // ends the sending
-  #camera = null;
 
   // `shop`: { language, cart, cartPage, privacy }, what the page knows.
   constructor(room, service, word, shop) {
@@ -31,9 +29,11 @@ export class Visit {
     this.#service = service;
     this.#word = word;
     this.#shop = shop;
+    this.#choosing = new Choosing(room, service, word, shop.language, (file) => this.#takeIn(file));
+    this.#errand = new Errand(service, room, word);
     this.#listen();
     const kept = memory.kept();
-    this.#show(kept && { ...kept, url: URL.createObjectURL(kept.blob), isOwn: true, title: word("your_photo") });
+    this.#show(kept && this.#own({ ...kept, url: URL.createObjectURL(kept.blob) }));
   }
 
   // Ask what must be known before a photograph is; again each time the room is entered.
@@ -42,18 +42,15 @@ export class Visit {
       return;
     }
     try {
-      const [isOpen] = await Promise.all([this.#service.isOpen(), this.#learn()]);
+      const [isOpen] = await Promise.all([this.#service.isOpen(), this.#choosing.learn()]);
       if (!isOpen) {
+        this.#room.enter("closed");
         throw new Refused("closed");
       }
       if (this.#room.step === "closed") {
-        this.#rest();
-        this.#room.say();
+        this.#back();
       }
     } catch (error) {
-      if (error.code === "closed") {
-        this.#room.enter("closed");
-      }
       this.#room.complain(error);
     }
   }
@@ -66,13 +63,17 @@ export class Visit {
 
   // { productId, variantId, title, image, available }
   set product(product) {
+    if (this.#room.isBusy) {
+      this.#next = product;
+      return;
+    }
     this.#product = product;
     const { garment, name, cart } = this.#room.parts;
     garment.src = product.image;
     name.textContent = product.title;
     cart.disabled = product.available === false;
     cart.textContent = this.#word(cart.disabled ? "cart_sold_out" : "cart");
-    if (this.#room.isBusy || this.#room.step === "closed") {
+    if (this.#room.step === "closed") {
       return;
     }
     this.#room.say();
@@ -85,23 +86,23 @@ export class Visit {
 
   // A sample figure { title, image }, who agrees to everything.
   set person({ title, image }) {
-    this.#person = { title, url: image, consent: { consentVersion: "sample-figure" } };
+    this.#person = { id: image, title, url: image, consent: { consentVersion: "sample-figure" } };
     this.#show(this.#person);
   }
 
   get #wish() {
-    return [this.#photo?.url, this.#product?.productId, this.#product?.variantId].join(" ");
+    return [this.#photo?.id, this.#product.productId, this.#product.variantId].join(" ");
   }
 
   #listen() {
     const { parts } = this.#room;
     const acts = {
-      take: () => this.#take(),
-      upload: () => this.#agreed() && parts.file.click(),
-      shoot: () => this.#shoot(),
+      take: () => this.#choosing.take(),
+      upload: () => this.#choosing.upload(),
+      shoot: () => this.#choosing.shoot(),
       try: () => this.#tryOn(),
       again: () => this.#made.delete(this.#wish) && this.#tryOn(),
-      cancel: () => this.#cancel(),
+      cancel: () => this.#errand.cancel(),
       cart: () => this.#addToCart(),
       share: () => this.#share(),
       back: () => this.#back(),
@@ -112,139 +113,29 @@ export class Visit {
       const act = acts[target.closest("[data-act]")?.dataset.act];
       act && Promise.resolve(act()).catch((error) => this.#room.complain(error));
     });
-    for (const input of [parts.file, parts.capture]) {
-      input.addEventListener("change", () => {
-        const [file] = input.files;
-        input.value = "";
-        file && this.#takeIn(file);
-      });
-    }
-    parts.take.dataset.in = isPhone() || canFilm() ? "choose" : "";
     parts.cart.dataset.in = this.#shop.cart ? "done" : "";
     parts.privacy.hidden = !this.#shop.privacy;
     parts.privacy.href = this.#shop.privacy ?? "";
-    this.#takeDrops(parts.stage);
-  }
-
-  #takeDrops(stage) {
-    const mark = (isTarget) => (event) => {
-      event.preventDefault();
-      stage.classList.toggle("is-target", isTarget && !this.#room.isBusy);
-    };
-    stage.addEventListener("dragover", mark(true));
-    stage.addEventListener("dragleave", mark(false));
-    stage.addEventListener("drop", (event) => {
-      mark(false)(event);
-      const [file] = event.dataTransfer.files;
-      if (file && !this.#room.isBusy && this.#agreed()) {
-        this.#takeIn(file);
-      }
-    });
-  }
-
-  async #learn() {
-    this.#facts ??= await this.#service.facts();
-    const { photoRetentionDays, resultRetentionDays } = this.#facts;
-    const [photo, pictures] = [photoRetentionDays, resultRetentionDays].map((days) => term(days, this.#shop.language));
-    this.#room.parts.retention.textContent = this.#word("retention", { photo, pictures });
-  }
-
-  // Whether the shopper has read for how long what is kept, and ticked the box; says so if not.
-  #agreed() {
-    if (!this.#facts) {
-      this.enter();
-      return false;
-    }
-    if (!this.#room.parts.agree.checked) {
-      this.#room.enter("choose");
-      this.#room.complain(new Refused("consent_needed"));
-      this.#room.parts.agree.focus();
-      return false;
-    }
-    return true;
-  }
-
-  async #take() {
-    if (!this.#agreed()) {
-      return;
-    }
-    if (isPhone() || !canFilm()) {
-      this.#room.parts.capture.click();
-      return;
-    }
-    this.#room.say();
-    this.#room.parts.shoot.disabled = true;
-    this.#room.enter("camera");
-    try {
-      const camera = await film(this.#room.parts.film);
-      if (this.#room.step !== "camera") {
-        return camera.stop();
-      }
-      this.#camera = camera;
-      this.#room.parts.shoot.disabled = false;
-      this.#room.parts.shoot.focus();
-    } catch {
-      this.#back();
-      throw new Refused("camera_refused");
-    }
-  }
-
-  async #shoot() {
-    const { count, film: video, shoot } = this.#room.parts;
-    shoot.disabled = true;
-    const isOn = await this.#camera.countdown((left) => {
-      count.textContent = left;
-      this.#room.say(String(left));
-    });
-    count.textContent = "";
-    if (isOn) {
-      const picture = await snapshot(video);
-      this.#closeCamera();
-      await this.#takeIn(picture);
-    }
   }
 
   async #takeIn(file) {
     this.#room.say(this.#word("preparing"));
-    const consent = { consentVersion: consentVersion(this.#word("consent")), consentGivenAt: new Date().toISOString() };
-    const picture = await photograph(file, this.#facts.photoHeight);
-    this.#show({ ...picture, consent, isOwn: true, title: this.#word("your_photo") });
-    this.#room.enter("sending");
+    const picture = await photograph(file, this.#choosing.facts.photoHeight);
+    const photo = { ...picture, id: memory.newId(), consent: this.#choosing.consent };
+    this.#show(this.#own(photo), "sending");
     try {
-      await this.#sent(this.#photo);
-      this.#rest();
-      this.#room.say(this.#word("photo_ready"), this.#facts.notice);
+      await this.#errand.send(this.#photo);
+      this.#show(this.#photo);
+      this.#room.say(this.#word("photo_ready"), this.#choosing.facts.notice);
+      picture.url && memory.keep(this.#photo); // what this browser cannot show is chosen again
     } catch (error) {
-      if (this.#stop?.signal.aborted || UNUSABLE.includes(error.code)) {
+      if (this.#errand.isCancelled || UNUSABLE.includes(error.code)) {
         this.#forget();
       }
       this.#rest();
-      this.#stop?.signal.aborted ? this.#room.say() : this.#room.complain(error);
+      this.#errand.isCancelled ? this.#room.say() : this.#room.complain(error);
     }
-  }
-
-  // -> the id under which the server knows the photograph, which is sent when it does not.
-  async #sent(photo) {
-    if (photo.fileId) {
-      return photo.fileId;
-    }
-    photo.blob ??= await fetch(photo.url).then((reply) => reply.blob(), () => Promise.reject(new Refused("offline")));
-    this.#stop = new AbortController();
-    const tell = (share) => {
-      const percent = Math.round(100 * share);
-      this.#room.progress(this.#word("sending", { percent: `${percent} %` }), percent);
-    };
-    tell(0);
-    const { fileId, fileUrl } = await this.#service.send(photo, tell, this.#stop.signal);
-    photo.fileId = fileId;
-    if (!photo.url) {
-      photo.url = fileUrl; // as the server could read it
-      this.#show(photo);
-      this.#room.enter("sending");
-    } else if (photo.isOwn) {
-      memory.keep(photo);
-    }
-    return fileId;
+    this.#catchUp();
   }
 
   async #tryOn() {
@@ -253,53 +144,26 @@ export class Visit {
     this.#room.say(this.#word("patience"));
     this.#room.progress(this.#word("next"), 0);
     try {
-      this.#jobId = this.#made.get(wish) ?? (await this.#order());
-      const end = await this.#service.follow(this.#jobId, (generation) => this.#tell(generation));
-      await this.#reveal(end, wish);
+      await this.#reveal(await this.#errand.make(this.#photo, this.#product, this.#made.get(wish)), wish);
     } catch (error) {
       if (error.code === "GENERATION_NOT_FOUND") {
         this.#made.delete(wish);
       }
       this.#rest();
-      this.#stop?.signal.aborted ? this.#room.say(this.#word("cancelled")) : this.#room.complain(error);
-    } finally {
-      this.#jobId = "";
-      this.#stop = null;
+      this.#errand.isCancelled ? this.#room.say(this.#word("cancelled")) : this.#room.complain(error);
+    }
+    this.#catchUp();
+  }
+
+  #catchUp() {
+    if (this.#next) {
+      this.product = this.#next;
+      this.#next = null;
     }
   }
 
-  async #order() {
-    const { productId, variantId } = this.#product;
-    const photo = this.#photo;
-    const ask = async () => {
-      const userImageId = await this.#sent(photo);
-      this.#key ||= memory.newId();
-      return this.#service.generate({ userImageId, productId, variantId }, this.#key);
-    };
-    const again = (error) => {
-      if (error.code !== "IMAGE_NOT_FOUND") {
-        throw error;
-      }
-      photo.fileId = this.#key = ""; // the server has deleted it, as it does after some days
-      return ask();
-    };
-    try {
-      const { jobId } = await ask().catch(again);
-      this.#key = "";
-      return jobId;
-    } catch (error) {
-      this.#key = error.code === "offline" ? this.#key : ""; // what may have arrived is not asked for twice
-      throw error;
-    }
-  }
-
-  #tell({ status, progress, queuePosition }) {
-    const percent = Math.round(100 * progress);
-    const words = {
-      PENDING: () => (queuePosition > 0 ? this.#word("waiting", { count: queuePosition }) : this.#word("next")),
-      PROCESSING: () => this.#word("dressing", { percent: `${percent} %` }),
-    };
-    words[status] && this.#room.progress(words[status](), percent);
+  #own(photo) {
+    return { ...photo, isOwn: true, title: this.#word("your_photo") };
   }
 
   async #reveal({ status, generationId, resultImageUrl, warnings, errorCode, errorMessage }, wish) {
@@ -311,21 +175,17 @@ export class Visit {
       throw new Refused(errorCode, errorMessage);
     }
     this.#made.set(wish, generationId);
+    if (!this.#room.parts.before.hasAttribute("src")) {
+      this.#room.picture("before", this.#photo.url, this.#photo.title);
+    }
     const alt = this.#word("wearing", { person: this.#photo.title, product: this.#product.title });
     if (!(await this.#room.picture("after", resultImageUrl, alt))) {
       throw new Refused("picture_lost");
     }
     this.#room.parts.download.href = this.#service.download(generationId);
-    this.#room.parts.made.textContent = [this.#word("made"), this.#facts?.notice].filter(Boolean).join(" ");
+    this.#room.parts.made.textContent = [this.#word("made"), this.#choosing.facts?.notice].filter(Boolean).join(" ");
     this.#room.enter("done");
     this.#room.say(this.#word("done"), ...(warnings ?? []));
-  }
-
-  async #cancel() {
-    this.#stop?.abort();
-    if (this.#jobId) {
-      await this.#service.cancel(this.#jobId);
-    }
   }
 
   async #addToCart() {
@@ -354,20 +214,14 @@ export class Visit {
   }
 
   #back() {
-    this.#closeCamera();
+    this.#choosing.stop();
     this.#rest();
     this.#room.say();
-  }
-
-  #closeCamera() {
-    this.#camera?.stop();
-    this.#camera = null;
   }
 
   async #delete() {
     await this.#service.forget(this.#photo.fileId);
     this.#forget();
-    this.#rest();
     this.#room.say(this.#word("deleted"));
   }
 
@@ -378,25 +232,18 @@ export class Visit {
     this.#show(this.#person);
   }
 
-  #show(photo) {
+  #show(photo, step) {
     this.#photo = photo;
     const { another, delete: remove } = this.#room.parts;
     another.textContent = this.#word(photo?.isOwn ? "another" : "own");
     remove.hidden = !photo?.isOwn;
     this.#room.picture("before", photo?.url, photo?.title ?? "");
     this.#room.tell("photo", { isOwn: Boolean(photo?.isOwn), title: photo?.title });
-    this.#rest();
+    this.#rest(step);
   }
 
-  // The step between two deeds.
-  #rest() {
-    this.#room.enter(this.#photo ? "ready" : "choose");
-    this.#room.parts.back.hidden = this.#room.step !== "camera";
+  // The step between two deeds, unless another is named.
+  #rest(step = this.#photo ? "ready" : "choose") {
+    this.#room.enter(step);
   }
-}
-
-// Names the text that was agreed to by a sum of it (FNV-1a), so that another text has another name.
-function consentVersion(text) {
-  const sum = [...new TextEncoder().encode(text)].reduce((sum, byte) => Math.imul(sum ^ byte, 0x01000193), 0x811c9dc5);
-  return `widget-${(sum >>> 0).toString(16).padStart(8, "0")}`;
 }

@@ -300,6 +300,26 @@ def test_the_version_that_the_page_s_form_chose_is_tried_on_with_the_photo_of_th
     assert count(store, "POST /public/prepare-upload") == 1
 
 
+def test_a_version_that_is_chosen_while_a_picture_is_made_waits_for_it(
+    visit: Callable[..., Page], store: ThemeStore
+) -> None:
+    page = visit(store)
+    enter(page)
+    give_photo(page)
+    is_ready(page)
+    page.get_by_role("dialog").get_by_role("button", name="Try it on").click()
+    page.get_by_role("button", name="Close").click()
+    page.get_by_role("combobox", name="Colour").select_option("Blue")
+    enter(page)
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    try_on(page)  # when the first is made
+    assert is_near(chest(page), BLUE)
+    page.get_by_role("combobox", name="Version").select_option("Red")
+    is_dressed(page)
+    assert is_near(chest(page), RED)
+    assert count(store, "POST /public/fitting-room") == 2
+
+
 def test_what_is_worn_goes_into_the_cart(visit: Callable[..., Page], store: ThemeStore) -> None:
     page = visit(store, "/de/products/shirt?variant=12")
     page.evaluate("addEventListener('fitting-room:cart', ({ detail }) => (window.added = detail.title))")
