@@ -46,6 +46,7 @@ class FittingRoom extends HTMLElement {
 
   // A figure that tries on, until the shopper gives a photograph: { title, image }.
   set person(person) {
+    this.#furnish();
     this.#visit.person = person;
   }
 

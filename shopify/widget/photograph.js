@@ -13,8 +13,9 @@ export async function photograph(file, height) {
   }
   const part = crop(picture.width, picture.height);
   const scale = Math.min(1, height / part.height);
-  // A drawing keeps its crisp edges. Nothing else is sent as it came: its metadata may tell where it was taken.
-  const blob = file.type === "image/png" && scale === 1 ? file : await drawn(picture, part, scale);
+  // A small drawing keeps its crisp edges. Nothing else is sent as it came: it may tell where it was taken.
+  const isSmall = Math.max(picture.width, picture.height) <= height;
+  const blob = file.type === "image/png" && isSmall ? file : await drawn(picture, part, scale);
   return { blob, url: URL.createObjectURL(blob) };
 }
 
