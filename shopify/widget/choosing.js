@@ -40,6 +40,7 @@ export class Choosing {
     const { photoRetentionDays, resultRetentionDays } = this.facts;
     const [photo, pictures] = [photoRetentionDays, resultRetentionDays].map((days) => term(days, this.#language));
     this.#room.parts.retention.textContent = this.#word("retention", { photo, pictures });
+    this.#room.parts.agree.disabled = false;
   }
 
   // Names the text that is agreed to by a sum of it (FNV-1a), so that another text has another name.
@@ -100,13 +101,9 @@ export class Choosing {
     this.#camera = null;
   }
 
-  // Whether the shopper knows for how long what is kept, and ticked the box; says so if not.
+  // Whether the shopper ticked the box, which takes knowing for how long what is kept; says so if not.
   async #isAgreed() {
-    if (!this.facts) {
-      await this.learn(); // it could not be asked before; then the shopper reads it first
-      this.#room.say();
-      return false;
-    }
+    await this.learn();
     const { agree } = this.#room.parts;
     if (!agree.checked) {
       agree.focus();

@@ -485,6 +485,7 @@ def test_everything_can_be_done_by_keyboard_and_focus_stays_inside(
     button.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Try it on")).to_be_focused()
+    expect(page.get_by_role("checkbox", name="I agree")).to_be_enabled()
     for role, name in (("button", "Close"), ("checkbox", "I agree"), ("link", "Privacy policy")):
         page.keyboard.press("Tab")
         expect(page.get_by_role("dialog").get_by_role(role, name=name)).to_be_focused()
