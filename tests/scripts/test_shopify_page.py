@@ -15,6 +15,7 @@ from api.shops import ShopSettings
 from api.sources.customers import SCOPES
 from api.sources.queries import VERSION
 from scripts.cli import COMMANDS
+from scripts.doctor.admin import BLOCK, EDITOR
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "shopify.md").read_text()
@@ -64,3 +65,12 @@ def test_every_command_metric_and_page_it_names_exists() -> None:
     assert set(re.findall(r"`(fitting_room_\w+)`", PAGE)) <= metrics
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", PAGE)
     assert [link for link in links if not (ROOT / "docs" / link).exists()] == []
+
+
+def test_the_block_that_the_doctor_looks_for_is_the_one_that_ships() -> None:
+    (file,) = (ROOT / "shopify" / "extensions" / "fitting-room" / "blocks").glob("*.liquid")
+    assert BLOCK.search(f"shopify://apps/any/blocks/{file.stem}/0a1b")
+    name = re.search(r'"name": "([^"]+)"', file.read_text())
+    assert name
+    assert name[1] in EDITOR
+    assert name[1] in PAGE
