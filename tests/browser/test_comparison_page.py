@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from judged_runs import draw, make_run
@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from scripts.cli import made
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from playwright.sync_api import BrowserContext, Page
@@ -125,9 +125,12 @@ def test_votes_are_blind_until_they_are_saved_to_a_file(page: Page, tmp_path: Pa
 
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_the_window_and_follows_light_and_dark(page: Page, width: int, scheme: str) -> None:
+def test_it_fits_the_window_follows_light_and_dark_and_is_open_to_everybody(
+    page: Page, axe: Callable[[Page], list[Any]], width: int, scheme: str
+) -> None:
     page.set_viewport_size({"width": width, "height": 860})
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    assert axe(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
     cut = "all => all.filter(one => one.getBoundingClientRect().right > innerWidth).length"
     assert page.locator(".strip td, #cost td, #ballot button, select").evaluate_all(cut) == 0
