@@ -477,9 +477,13 @@ def test_a_service_that_is_away_is_told_in_plain_words(visit: Callable[..., Page
     expect(page.get_by_text("Your photo is deleted after 7 days")).to_be_visible()
 
 
-def test_the_keyboard_goes_through_the_room_from_its_heading_on(visit: Callable[..., Page], store: ThemeStore) -> None:
+def test_everything_can_be_done_by_keyboard_and_focus_stays_inside(
+    visit: Callable[..., Page], store: ThemeStore
+) -> None:
     page = visit(store)
-    page.get_by_role("button", name="Try it on").focus()
+    page.on("filechooser", lambda chooser: chooser.set_files([photograph()]))
+    button = page.get_by_role("button", name="Try it on")
+    button.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Try it on")).to_be_focused()
     expect(page.get_by_role("checkbox", name="I agree")).to_be_enabled()
@@ -491,6 +495,22 @@ def test_the_keyboard_goes_through_the_room_from_its_heading_on(visit: Callable[
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Choose a photo")).to_be_focused()
+    page.keyboard.press("Enter")
+    is_ready(page)
+    expect(page.get_by_role("dialog").get_by_role("button", name="Try it on")).to_be_focused()
+    page.keyboard.press("Enter")
+    is_dressed(page)
+    slider = page.get_by_role("slider", name="Compare before and after")
+    expect(slider).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(slider).to_have_attribute("aria-valuetext", "51 % before, 49 % after")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(button).to_be_focused()
+    page.keyboard.press("Enter")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.localName") in ("fitting-room", "body"), "the page is out of reach"
 
 
 def test_in_a_language_from_right_to_left(visit: Callable[..., Page], store: ThemeStore) -> None:
