@@ -68,6 +68,7 @@ export class Room {
     }
     this.say();
     this.parts.trouble.textContent = sentence(this.#word, error instanceof Refused ? error : { code: "trouble" });
+    this.parts.trouble.scrollIntoView({ block: "nearest" }); // on the smallest phones it lies below the buttons
   }
 
   link(url, words) {

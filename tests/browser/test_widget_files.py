@@ -21,7 +21,7 @@ LOCALES = sorted((EXTENSION / "locales").glob("*.json"))
 
 @pytest.fixture
 def node() -> None:
-    if shutil.which("node") is None or not (SHOPIFY / "node_modules").is_dir():
+    if shutil.which("node") is None or not (SHOPIFY / "node_modules" / ".package-lock.json").is_file():
         pytest.skip("shopify/node_modules is missing (install Node.js 18 or newer, then run scripts/setup dev)")
 
 
