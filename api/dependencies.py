@@ -8,7 +8,6 @@ from uuid import UUID
 
 from fastapi import Depends, Header, Query, Request
 from pydantic import TypeAdapter
-from redis.asyncio import Redis
 
 from api.errors import TooMany, TooManyEmails, TooManyShares, TooManyUploads
 from api.links import Links
@@ -54,10 +53,6 @@ async def services(request: Request) -> Services:
 
 async def settings(request: Request) -> Settings:
     return services_of(request).settings
-
-
-async def redis(request: Request) -> Redis:
-    return services_of(request).redis
 
 
 async def blobs(request: Request) -> BlobStore:
@@ -137,7 +132,6 @@ async def _counted(
 
 ServicesDep = Annotated[Services, Depends(services)]
 SettingsDep = Annotated[Settings, Depends(settings)]
-RedisDep = Annotated[Redis, Depends(redis)]
 QueueDep = Annotated[GenerationQueue, Depends(queue)]
 LinksDep = Annotated[Links, Depends(links)]
 ProductsDep = Annotated[Products, Depends(products)]
