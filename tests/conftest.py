@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -22,6 +23,19 @@ os.environ.pop("REDIS_URL", None)  # the tests flush their server: never someone
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """The URL of a server for the whole session, on a unix socket, append-only. Nothing is flushed between tests."""
+    with redis_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def own_redis_url() -> Iterator[str]:
+    """Of a server for one module, which no other test's processes look into."""
+    with redis_server() as url:
+        yield url
+
+
+@contextlib.contextmanager
+def redis_server() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="fr-"))  # short: a socket's path is limited to 107 bytes
     try:
         with RedisServer(folder) as server:

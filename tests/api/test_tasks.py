@@ -17,13 +17,15 @@ TASK = Task("what", "a.example", {"about": 1})
 
 
 @pytest.fixture
-async def redis(empty_redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(empty_redis_url) as redis:
+async def redis(own_redis_url: str) -> AsyncIterator[Redis]:
+    """Empty; the session's other API processes would take the tasks."""
+    async with Redis.from_url(own_redis_url) as redis:
+        await redis.flushall()
         yield redis
 
 
-async def test_whoever_waits_begins_when_a_task_comes(redis: Redis, empty_redis_url: str) -> None:
-    async with Redis.from_url(empty_redis_url) as other, asyncio.timeout(20):
+async def test_whoever_waits_begins_when_a_task_comes(redis: Redis, own_redis_url: str) -> None:
+    async with Redis.from_url(own_redis_url) as other, asyncio.timeout(20):
         waiting = asyncio.create_task(Tasks(other).wait(LOOK_EVERY_S))
         while not (await redis.info("clients"))["blocked_clients"]:
             await asyncio.sleep(0.01)
