@@ -58,7 +58,7 @@ class Decoders:
         try:
             with fail_after(LONGEST_S):
                 return await run_in_process(_limited, work, data, cancellable=True, limiter=self._processes)
-        except TimeoutError:
+        except (TimeoutError, MemoryError):  # the child may have no room left to tell its answer
             raise BadPhoto(TOO_SLOW) from None
         except BrokenWorkerProcess as error:  # it was ended by the kernel, or by a decoder's own fault
             raise BadPhoto(DAMAGED) from error

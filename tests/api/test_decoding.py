@@ -34,7 +34,7 @@ def sleeps(_: bytes) -> Photo:
 
 
 def grows(data: bytes) -> Photo:
-    return Photo(bytes(decoding.MOST_MEMORY), "png", 1, len(data))
+    return Photo(bytes(2 * decoding.MOST_MEMORY), "png", 1, len(data))
 
 
 def dies(_: bytes) -> Photo:
