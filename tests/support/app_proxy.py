@@ -5,15 +5,14 @@ Method, body and query go on; cookies do not, neither way.
 
 from __future__ import annotations
 
-import threading
-import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 import httpx
 import uvicorn
+from served import Served
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
@@ -34,7 +33,7 @@ SHOPPERS_ADDRESS = "203.0.113.7"
 
 
 @dataclass
-class AppProxy:
+class AppProxy(Served):
     """The storefront of `shop`, a context manager. `service`: the address that `prefix` leads to.
 
     `pages`: by their paths; `customer`: who is logged in; `asked`: `POST /public/fitting-room 200` of each request.
@@ -55,22 +54,11 @@ class AppProxy:
         ]
         config = uvicorn.Config(Starlette(routes=routes, lifespan=self._lifespan), port=0, log_level="warning")
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.01)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._thread.join(10)
 
     @property
     def origin(self) -> str:
         """Of the pages: another host and another port than the service's, so that browsers ask it by CORS."""
-        return f"http://localhost:{self._server.servers[0].sockets[0].getsockname()[1]}"
+        return f"http://localhost:{self.port}"
 
     @property
     def address(self) -> str:

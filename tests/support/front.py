@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import httpx
 import trustme
 import uvicorn
+from served import Served
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
@@ -25,7 +24,7 @@ Answer = tuple[int, str]
 
 
 @dataclass
-class Front:
+class Front(Served):
     """A context manager. `service`: where it leads; `answers`: what it says itself to `GET /path`, by such beginnings;
     `drops`: headers that it loses. `authority`: the file by which its certificate is trusted."""
 
@@ -42,21 +41,10 @@ class Front:
         app = Starlette(routes=[Route("/{path:path}", self._forward, methods=METHODS)])
         config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off", ssl_certfile=certificate)
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.01)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._thread.join(10)
 
     @property
     def url(self) -> str:
-        return f"https://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
+        return f"https://127.0.0.1:{self.port}"
 
     async def _forward(self, request: Request) -> Response:
         asked = f"{request.method} {request.url.path}"

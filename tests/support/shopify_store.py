@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from graphql import GraphQLError, graphql_sync
 from PIL import Image
+from served import Served
 from shopify_costs import actual_cost, requested_cost
 from shopify_customers import Customers
 from shopify_schema import SCHEMAS
@@ -252,7 +252,7 @@ def connection(items: list[Any]) -> Any:
     return resolve
 
 
-class Store:
+class Store(Served):
     """The whole of Shopify, as a context manager: shops by their domain."""
 
     def __init__(self) -> None:
@@ -269,21 +269,6 @@ class Store:
         ]
         config = uvicorn.Config(Starlette(routes=routes), port=0, log_level="warning", lifespan="off")
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.01)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._thread.join(10)
-
-    @property
-    def port(self) -> int:
-        return int(self._server.servers[0].sockets[0].getsockname()[1])
 
     @property
     def url(self) -> str:
