@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from elsewhere import COPIES, ELSEWHERE, meeting
 from kept import reuse
 from safetensors.torch import load_file, save_file
 from verbs import finished
@@ -26,6 +27,7 @@ from models.base import Image, Loading, Mask, SamplingSettings, TryOnFamily, Try
 from models.catalog import FAMILIES, ModelCard, WeightFile, card_names, read_card
 from models.exactness import NONE, Approximations, Exactness, Optimisation
 from models.files.checking import sha256_of
+from models.flux2_klein.prompts import PromptReader
 from models.weights import WeightsError
 
 CPU = torch.device("cpu")
@@ -135,9 +137,13 @@ def test_a_batch_equals_its_singles(subject: Subject) -> None:
 
 def approximated(subject: Subject, approximations: Approximations, *batch: TryOnInputs) -> list[Image]:
     """The pictures after four steps, but for what the family does not honour."""
+    return subject.run(*batch, settings=four_steps(subject, approximations))
+
+
+def four_steps(subject: Subject, approximations: Approximations) -> SamplingSettings:
     asked, names = approximations.as_dict(), subject.family.approximations
     chosen = Approximations.of({name: value for name, value in asked.items() if name in names})
-    return subject.run(*batch, settings=SamplingSettings(4, subject.card.guidance_scale, chosen))
+    return SamplingSettings(4, subject.card.guidance_scale, chosen)
 
 
 def told_of(subject: Subject, name: str = "", value: Any = None) -> tuple[Optimisation, ...]:
@@ -260,6 +266,50 @@ def test_no_step_makes_the_host_wait_for_a_gpu(subject: Subject) -> None:
         with waiting() as names:
             subject.family.step(state)
         assert names == []
+
+
+@pytest.mark.parametrize(
+    "chosen", [NONE, Approximations(guidance_interval=(0.0, 0.6), garment_reuse_steps=2)], ids=["exact", "approximate"]
+)
+def test_only_copies_pass_between_the_host_and_the_device(
+    subject: Subject, chosen: Approximations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And in a step not even those, but for a garment's own picture in the first."""
+    read_on_the_host(monkeypatch)
+    family, settings = family_of(subject.card).load(subject.card, ELSEWHERE, Loading()), four_steps(subject, chosen)
+    with meeting() as names:
+        state = family.begin([family.prepare(subject.inputs(seed)) for seed in (7, 8)], settings)
+    assert set(names) <= COPIES
+    for index in range(settings.num_inference_steps):
+        with meeting() as names:
+            family.step(state)
+        assert set(names) <= (COPIES if index == 0 else set())
+    with meeting() as names:
+        family.decode(state)
+    assert names == []
+
+
+def read_on_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FLUX.2 klein's texts: their reader looks whether one is padded, before there is a loop."""
+    load = PromptReader.load
+
+    def reader(card: ModelCard, device: torch.device, dtype: torch.dtype, *, whole: bool) -> Callable[[str], Any]:
+        on_host = load(card, CPU, dtype, whole=whole)
+        return lambda prompt: on_host(prompt).to(device)
+
+    monkeypatch.setattr(PromptReader, "load", reader)
+
+
+def test_what_lies_on_the_wrong_device_is_found() -> None:
+    there, here = torch.zeros(3, device=ELSEWHERE), torch.zeros(3)
+    with meeting() as names:
+        there[torch.tensor([0, 1])]
+        here.to(ELSEWHERE)
+    assert set(names) - COPIES
+    with pytest.raises(RuntimeError):
+        there + here
+    with pytest.raises(RuntimeError):
+        there.sum().item()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: there is none that a step could wait for")

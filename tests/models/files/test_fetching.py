@@ -212,7 +212,11 @@ def test_a_file_that_is_not_the_cards_never_gets_its_name(hub: Hub, tmp_path: Pa
     assert visible(tmp_path / "weights") == set()
 
 
-@pytest.mark.parametrize(("size", "sha256"), [(len(MANY), "0" * 64), (len(MANY) + 1, hashlib.sha256(MANY).hexdigest())])
+@pytest.mark.parametrize(
+    ("size", "sha256"),
+    [(len(MANY), "0" * 64), (len(MANY) + 1, hashlib.sha256(MANY).hexdigest())],
+    ids=["another digest", "another size"],
+)
 def test_a_large_file_that_is_not_the_cards_is_not_even_fetched(
     hub: Hub, tmp_path: Path, size: int, sha256: str
 ) -> None:
