@@ -23,7 +23,7 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
 
 from inference.jobs import Status
-from inference.supervisor import Supervisor, SupervisorError
+from inference.supervisor import FIRST_PAUSE_S, Supervisor, SupervisorError
 
 if TYPE_CHECKING:
     import redis
@@ -227,7 +227,7 @@ async def test_a_worker_that_never_gets_ready_is_started_again_ever_more_slowly(
     await running
     at = [float(line) for line in starts.read_text().splitlines()]
     pauses = [later - earlier for earlier, later in itertools.pairwise(at)]
-    assert pauses[0] < pauses[1] < pauses[2]
+    assert [pause >= 2**n * FIRST_PAUSE_S for n, pause in enumerate(pauses, start=1)] == [True] * len(pauses)
 
 
 async def test_a_worker_that_says_what_to_mend_is_not_started_again(client: redis.Redis, tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ def test_a_tensor_that_is_off_ends_with_1_and_is_named(tmp_path: Path) -> None:
     ]
 
 
-def test_a_folder_that_is_no_case_is_refused_in_a_sentence(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_case_is_refused_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
     result = CliRunner().invoke(made(["parity"]), ["parity", str(tmp_path)])
     assert result.exit_code == 2
     assert "case.json" in result.output
