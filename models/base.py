@@ -175,4 +175,8 @@ class TryOnFamily(ABC, Generic[PreparedT, StateT, CanvasT]):
 
     @abstractmethod
     def finish(self, prepared: PreparedT, canvas: CanvasT) -> Image:
-        """CPU work for one job, on any thread: its picture, at its person's size, from its own `canvas` of `decode`."""
+        """CPU work for one job, on any thread: its picture, at its person's size, from its own `canvas` of `decode`.
+
+        Raises:
+            models.developed.NotNumbersError: the network made no picture.
+        """

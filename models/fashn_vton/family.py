@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.catalog import CardError, ModelCard
+from models.developed import Developed
 from models.exactness import Optimisation, exactly
 from models.fashn_vton.blocks import DoubleBlock, SingleBlock
 from models.fashn_vton.config import NetworkConfig
@@ -28,7 +29,7 @@ from models.preprocess.inputs import checked_inputs
 from models.registry import APPROXIMATIONS
 from models.reuse import Memory
 from models.sampling import job_noise
-from models.transfer import pinned_array, to_device, to_host, uploaded
+from models.transfer import pinned_array, to_device, uploaded
 from models.weights import build_network, load_tensors, precision_on
 
 CLASSES = {"upper": 1, "lower": 2, "overall": 3}
@@ -53,7 +54,7 @@ class State:
     walk: Walk
 
 
-class FashnVton(TryOnFamily[Prepared, State, Tensor]):
+class FashnVton(TryOnFamily[Prepared, State, Developed]):
     """Try-on in pixel space, without a parser. Its guidance scales 0 and 1 are both no guidance."""
 
     categories: ClassVar[frozenset[str]] = frozenset(CLASSES)
@@ -127,13 +128,13 @@ class FashnVton(TryOnFamily[Prepared, State, Tensor]):
         state.walk.step()
 
     @torch.inference_mode()
-    def decode(self, state: State) -> list[Tensor]:
-        """`uint8 [H, W, 3]` each."""
-        levels = ((state.walk.pictures + 1) * 127.5).round().to(torch.uint8)
-        return list(to_host(levels.permute(0, 2, 3, 1).contiguous()))
+    def decode(self, state: State) -> list[Developed]:
+        pictures = state.walk.pictures
+        levels = ((pictures + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+        return [Developed.of(*pair) for pair in zip(levels, pictures, strict=True)]
 
-    def finish(self, prepared: Prepared, canvas: Tensor) -> Image:
-        return restore(prepared.inputs.person, canvas.numpy(), prepared.fit, prepared.inputs.mask)
+    def finish(self, prepared: Prepared, canvas: Developed) -> Image:
+        return restore(prepared.inputs.person, canvas.image, prepared.fit, prepared.inputs.mask)
 
     def _on_device(self, pictures: Sequence[PosedPicture]) -> Tensor:
         """`[B, 4, H, W]` in [-1, 1]."""

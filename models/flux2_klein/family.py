@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.catalog import ModelCard
+from models.developed import Developed
 from models.exactness import Optimisation, exactly
 from models.flops import FlopCount
 from models.flux2_klein import latents, pictures
@@ -33,7 +34,7 @@ from models.prompts import prompts_of
 from models.registry import APPROXIMATIONS
 from models.reuse import Kind, Memory
 from models.sampling import job_noise
-from models.transfer import to_host, uploaded
+from models.transfer import uploaded
 
 SAVED = exactly(
     "last block computed for the canvas only",
@@ -42,7 +43,7 @@ SAVED = exactly(
 )
 
 
-class Flux2Klein(TryOnFamily[Prepared, State, Tensor]):
+class Flux2Klein(TryOnFamily[Prepared, State, Developed]):
     """Try-on by instruction: it needs no mask, and a given one bounds what may change."""
 
     categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower", "overall"})
@@ -105,12 +106,11 @@ class Flux2Klein(TryOnFamily[Prepared, State, Tensor]):
         state.num_steps_done += 1
 
     @torch.inference_mode()
-    def decode(self, state: State) -> list[Tensor]:
-        """`uint8 [h, w, 3]` each."""
-        return [to_host(to_levels(picture)) for picture in self.canvases(state)]
+    def decode(self, state: State) -> list[Developed]:
+        return [Developed.of(to_levels(picture), picture) for picture in self.canvases(state)]
 
-    def finish(self, prepared: Prepared, canvas: Tensor) -> Image:
-        return restore(prepared.inputs.person, canvas.numpy(), prepared.fit, prepared.inputs.mask)
+    def finish(self, prepared: Prepared, canvas: Developed) -> Image:
+        return restore(prepared.inputs.person, canvas.image, prepared.fit, prepared.inputs.mask)
 
     @torch.inference_mode()
     def canvases(self, state: State) -> list[Tensor]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from models import sampling
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.catalog import ModelCard
+from models.developed import NotNumbersError
 from models.flops import FlopCount, count
 from models.paperdoll.composition import Composition
 from models.paperdoll.denoising import NUM_CONDITIONS, Look, Scene, look
@@ -117,6 +118,8 @@ class PaperDoll(TryOnFamily[Prepared, State, Finding]):
 
     @torch.inference_mode()
     def finish(self, prepared: Prepared, canvas: Finding) -> Image:
+        if not canvas.logits.isfinite().all():
+            raise NotNumbersError
         pictures = prepared.inputs
         person = prepared.person_frame.padded(pictures.person)
         garment = prepared.garment_frame.padded(pictures.garment)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.card import PLACEMENTS, ModelCard
+from models.developed import Developed
 from models.exactness import Optimisation, exactly
 from models.flops import FlopCount
 from models.pixels import to_levels
@@ -34,7 +35,7 @@ from models.qwen_edit.schedule import approximated, combined, noise_levels, plan
 from models.qwen_edit.work import counted
 from models.registry import APPROXIMATIONS
 from models.reuse import Kind, Memory
-from models.transfer import pinned, to_host, uploaded
+from models.transfer import pinned, uploaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ SAVED = exactly(
 )
 
 
-class QwenEdit(TryOnFamily[Prepared, State, Tensor]):
+class QwenEdit(TryOnFamily[Prepared, State, Developed]):
     """Qwen-Image-Edit-2511 and its kin."""
 
     categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower", "overall"})
@@ -142,18 +143,18 @@ class QwenEdit(TryOnFamily[Prepared, State, Tensor]):
         state.num_steps_done += 1
 
     @torch.inference_mode()
-    def decode(self, state: State) -> list[Tensor]:
-        """`uint8 [h, w, 3]` each."""
-        canvases: dict[int, Tensor] = {}
+    def decode(self, state: State) -> list[Developed]:
+        canvases: dict[int, Developed] = {}
         for group in state.groups:
             for row, job in enumerate(group.jobs):
                 size = state.prepared[job].person.size
                 pixels = self._networks.coder.decoded(group.noisy[row : row + 1], *size)
-                canvases[job] = to_host(to_levels((pixels[0].float() / 2 + 0.5).clamp(0, 1)))
+                picture = (pixels[0].float() / 2 + 0.5).clamp(0, 1)
+                canvases[job] = Developed.of(to_levels(picture), picture)
         return [canvases[job] for job in range(len(state.prepared))]
 
-    def finish(self, prepared: Prepared, canvas: Tensor) -> Image:
-        return prepared.in_photograph(canvas.numpy())
+    def finish(self, prepared: Prepared, canvas: Developed) -> Image:
+        return prepared.in_photograph(canvas.image)
 
     def _picture(self, image: Image, *, shows_person: bool = False) -> Picture:
         digest = digest_of(image)

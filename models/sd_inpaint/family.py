@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from models.base import Image, Loading, SamplingSettings, TryOnFamily, TryOnInputs
 from models.catalog import ModelCard
+from models.developed import Developed
 from models.exactness import Optimisation
 from models.flops import FlopCount
 from models.preprocess.compositing import restore
@@ -30,7 +31,6 @@ from models.sd_inpaint.reference import Reference
 from models.sd_inpaint.scene import Predict, Sampling
 from models.sd_inpaint.unet import UNet
 from models.sd_inpaint.vae import decoded
-from models.transfer import to_host
 from models.weights import precision_on
 
 
@@ -43,7 +43,7 @@ class State:
     predict: Predict
 
 
-class SdInpaint(TryOnFamily[Prepared, State, Tensor]):
+class SdInpaint(TryOnFamily[Prepared, State, Developed]):
     """CatVTON and Leffa. A guidance scale of 1 or less is no guidance, as published."""
 
     categories: ClassVar[frozenset[str]] = frozenset({"upper", "lower", "overall"})
@@ -105,13 +105,13 @@ class SdInpaint(TryOnFamily[Prepared, State, Tensor]):
         walk.step(state.predict(walk.latents, walk.num_done))
 
     @torch.inference_mode()
-    def decode(self, state: State) -> list[Tensor]:
-        """`uint8 [H, W, 3]` each."""
+    def decode(self, state: State) -> list[Developed]:
         latents = self._conditioner.person_part(state.walk.latents)
-        return list(to_host(to_levels(decoded(self._conditioner.core.vae, latents))))
+        pictures = decoded(self._conditioner.core.vae, latents)
+        return [Developed.of(*pair) for pair in zip(to_levels(pictures), pictures, strict=True)]
 
-    def finish(self, prepared: Prepared, canvas: Tensor) -> Image:
-        return restore(prepared.inputs.person, canvas.numpy(), prepared.fit, prepared.inputs.mask)
+    def finish(self, prepared: Prepared, canvas: Developed) -> Image:
+        return restore(prepared.inputs.person, canvas.image, prepared.fit, prepared.inputs.mask)
 
 
 def _concatenation(builder: Builder, options: Options, memory: Memory) -> Concatenation:

@@ -25,6 +25,7 @@ from inference.reuse import Reuse
 from inference.values import mapped
 from models.base import Image, Loading, Mask, SamplingSettings, TryOnFamily, TryOnInputs, UnusableInput
 from models.catalog import FAMILIES, ModelCard, WeightFile, card_names, read_card
+from models.developed import NotNumbersError
 from models.exactness import NONE, Approximations, Exactness, Optimisation
 from models.files.checking import sha256_of
 from models.flux2_klein.prompts import PromptReader
@@ -115,6 +116,14 @@ def agree(ones: list[Image], others: list[Image]) -> bool:
 def test_the_same_seed_makes_the_same_picture(subject: Subject) -> None:
     one, again = (subject.run(subject.inputs(7))[0] for _ in range(2))
     assert np.array_equal(one, again)
+
+
+def test_what_are_not_numbers_is_no_picture(subject: Subject) -> None:
+    family = loaded(subject.card)
+    for weight in family.networks["denoiser"].parameters():
+        weight.fill_(torch.nan)
+    with pytest.raises(NotNumbersError, match="NaN"):
+        subject.run(subject.inputs(7), family=family)
 
 
 def test_another_seed_makes_another_picture(subject: Subject) -> None:
