@@ -26,8 +26,8 @@ def admission(shop: ShopSettings, shopper: Shopper, settings: Settings) -> Admis
     if shop.plan_has_expired:
         sentence = f"Try-on is not available in this shop now: its {shop.plan} plan has ended."
         raise Blocked(BlockCode.BILLING_NOT_ALLOWED, sentence)
-    maximum = settings.weekly_limit if shop.weekly_limit is None else shop.weekly_limit
-    limits = shopper.limits(maximum, settings.address_factor, WEEK_S)
+    maximum = settings.weekly_limit_of(shop)
+    limits = () if maximum is None else shopper.limits(maximum, settings.address_factor, WEEK_S)
     return Admission(
         shop.domain,
         limits,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
+import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from api.settings_model import DAY_S, ENV_PREFIX, FILE_VARIABLE, SAMPLES, Mode, Settings, settings_file
+from api.shops import ShopSettings
 
 __all__ = [
     "DAY_S",
@@ -43,6 +46,10 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         problems = [problem for problem in error.errors() if problem["type"] != "default_factory_not_called"]
         raise InvalidSettings("\n".join(_line(problem) for problem in problems)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidSettings(f"{settings_file().absolute()} is not TOML: {error}.") from error
+    except OSError as error:
+        raise InvalidSettings(f"The settings file {error.filename} cannot be read: {error.strerror}.") from error
     except (SettingsError, ValueError) as error:
         raise InvalidSettings(f"The settings cannot be read: {error}.") from error
 
@@ -51,16 +58,22 @@ def _refuse_unknown_variables() -> None:
     known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields} | {FILE_VARIABLE}
     for variable in sorted(os.environ):
         if variable.startswith(ENV_PREFIX) and variable not in known:
-            close = difflib.get_close_matches(variable, known, n=1)
-            hint = f"Did you mean {close[0]}?" if close else "Remove it."
+            hint = _meant(variable, known) or "Remove it."
             raise InvalidSettings(
                 f"{variable} is not a setting. {hint} Names of shops' secrets must not begin with {ENV_PREFIX}."
             )
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"Did you mean {close[0]}?" if close else ""
 
 
 def _line(problem: Any) -> str:
     where = ".".join(str(part) for part in problem["loc"])
     message = str(problem["msg"]).removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
-        return f"{where} is not a setting. Remove it, or correct its name."
+        known = ShopSettings.model_fields if len(problem["loc"]) > 1 else Settings.model_fields
+        hint = _meant(str(problem["loc"][-1]), known) or "Remove it, or correct its name."
+        return f"{where} is not a setting. {hint}"
     return f"{where}: {message}" if where else message

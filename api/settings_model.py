@@ -113,7 +113,11 @@ class Settings(BaseSettings):
         description="How a worker works: `overlap` prepares the next batch and stores the last while one is made; "
         "`serial` makes one picture at a time, stage after stage, to compare with.",
     )
-    weekly_limit: int = Field(10, ge=0, description="Generations a shopper may take in any seven days.")
+    weekly_limit: int = Field(
+        10,
+        ge=0,
+        description="Generations a shopper may take in any seven days; any number in `open` mode, unless it is set.",
+    )
     address_factor: int = Field(
         5,
         ge=1,
@@ -216,6 +220,17 @@ class Settings(BaseSettings):
         """Whether there is a token for that shop's Admin API."""
         has_lasting_token = shop.shopify_token_env is not None and self.product_source != "storefront"
         return shop.shopify_client_id is not None or has_lasting_token
+
+    def weekly_limit_of(self, shop: ShopSettings) -> int | None:
+        """Generations that one of its shoppers may take in any seven days; None is any number.
+
+        Whoever tries the service on their own machine is no shopper, and is stopped only where they say so.
+        """
+        if shop.weekly_limit is not None:
+            return shop.weekly_limit
+        if self.mode == "open" and "weekly_limit" not in self.model_fields_set:
+            return None
+        return self.weekly_limit
 
     @property
     def terms(self) -> Terms:

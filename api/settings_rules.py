@@ -29,7 +29,8 @@ def _only_this_machine(settings: Settings) -> None:
     if not is_loopback(settings.host):
         raise ValueError(
             f"open mode listens only on loopback, not on {settings.host}. "
-            "Use host 127.0.0.1, or mode api_key or shopify."
+            "Use host 127.0.0.1, or mode api_key or shopify. To try it from another machine, log in with "
+            f"`ssh -L {settings.port}:127.0.0.1:{settings.port}` and open http://127.0.0.1:{settings.port} there."
         )
     if len(settings.shops) > 1:
         raise ValueError("open mode has one shop: declare one [[shops]] table at most, or use another mode.")

@@ -101,7 +101,9 @@ class RedisServer:
             # The server inherits the lock: it holds for as long as anything writes here.
             self._lock = lock_file(self.folder / "redis.lock", wait_s=5.0)
         except AlreadyLockedError:
-            raise RedisServerError(f"A Redis server already uses {self.folder}: stop it, or take another.") from None
+            raise RedisServerError(
+                f"A service already uses {self.folder}: stop it, or choose another folder with --data."
+            ) from None
         self.process = self._start()
         try:
             self._wait_until_ready()
@@ -137,7 +139,8 @@ class RedisServer:
                     client.ping()
                     return
                 time.sleep(0.01)
-        raise RedisServerError(f"The Redis server did not start; {self.log} says why.")
+        last_line = self.log.read_text(errors="replace").strip().rpartition("\n")[2]
+        raise RedisServerError(f"The Redis server did not start. {self.log} ends with: {last_line}")
 
     def stop(self) -> None:
         """End the server with all its data on disk."""

@@ -91,7 +91,9 @@ class Supervisor:
         try:
             lock = lock_file(self._folder / "supervisor.lock", wait_s=5.0)
         except AlreadyLockedError:
-            raise SupervisorError(f"Workers already run on {self._folder}: stop them, or take another.") from None
+            raise SupervisorError(
+                f"Workers already run on {self._folder}: stop them, or choose another folder with --data."
+            ) from None
         (self._folder / "logs").mkdir(exist_ok=True)
         with contextlib.ExitStack() as stack:
             stack.callback(os.close, lock)

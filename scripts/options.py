@@ -50,9 +50,10 @@ def make_data_folder(settings: Settings) -> Path:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise InvalidSettings(f"The data folder {folder} cannot be made: {error.strerror}. Choose another.") from error
+        why = "that is a file" if folder.is_file() else error.strerror
+        raise InvalidSettings(f"The data folder {folder} cannot be made: {why}. Choose another with --data.") from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise InvalidSettings(f"The data folder {folder} cannot be written. Choose another.")
+        raise InvalidSettings(f"The data folder {folder} cannot be written. Choose another with --data.")
     return folder
 
 

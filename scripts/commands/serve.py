@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import threading
 
@@ -67,11 +68,16 @@ def run(
 def _run_until(stop: threading.Event, parts: list[Part], api: Api, settings: Settings, num_workers: int) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{settings.port}"
+    workers = f"{num_workers} x {settings.card}"
     news = [
-        ("/health/live", f"api      ready   {url}, its documentation at {url}/docs"),
+        (
+            "/health/live",
+            f"api      ready   {url}, its documentation at {url}/docs\n"
+            f"worker   starts  {workers}: the model is loaded and warmed up",
+        ),
         (
             "/health/ready",
-            f"worker   ready   {num_workers} x {settings.card}\n\nOpen {url} (logs: {settings.data}/logs)",
+            f"worker   ready   {workers}\n\nOpen {url} (logs: {settings.data}/logs){_way_here(settings)}",
         ),
     ]
     with httpx.Client(base_url=url, timeout=2, trust_env=False) as client:
@@ -81,6 +87,14 @@ def _run_until(stop: threading.Event, parts: list[Part], api: Api, settings: Set
             while news and _answers(client, news[0][0]):
                 console.print(news.pop(0)[1])
                 api.has_been_ready = True
+
+
+def _way_here(settings: Settings) -> str:
+    """For whoever is logged in from elsewhere, where a browser does not reach this machine's loopback."""
+    if settings.mode != "open" or not os.environ.get("SSH_CONNECTION"):
+        return ""
+    port = settings.port
+    return f"\nFrom your own machine: log in with `ssh -L {port}:127.0.0.1:{port}` and open the same address there."
 
 
 def _answers(client: httpx.Client, path: str) -> bool:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from api.admission import admission
 from api.secret import signing_key
 from api.settings import ENV_PREFIX, InvalidSettings, Settings, load_settings
 from api.settings_table import settings_table
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from api.shopper import Shopper
+from api.shops import OPEN_SHOP
 
 SHOP = {"domain": "demo.myshopify.com", "app_secret_envs": ["DEMO_SECRET"], "api_key_envs": ["DEMO_KEY"]}
 
@@ -57,7 +58,13 @@ def test_shops_come_from_the_named_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
         ({"host": "0.0.0.0"}, "open mode listens only on loopback, not on 0.0.0.0"),
         ({"host": "shop.example"}, "open mode listens only on loopback"),
         ({"mode": "public"}, "mode: Input should be 'open', 'api_key' or 'shopify'"),
-        ({"nonsense": 1}, "nonsense is not a setting"),
+        ({"host": "0.0.0.0", "port": 81}, "`ssh -L 81:127.0.0.1:81`"),
+        ({"nonsense": 1}, "nonsense is not a setting. Remove it"),
+        ({"weekly_limt": 1}, "weekly_limt is not a setting. Did you mean weekly_limit?"),
+        (
+            {"shops": [SHOP | {"monthly_qouta": 1}]},
+            "shops.0.monthly_qouta is not a setting. Did you mean monthly_quota?",
+        ),
         ({"product_source": "admin"}, "open mode shows the products of a folder"),
         (
             {"product_source": "admin", "mode": "api_key", "public_url": "https://try.example", "shops": [SHOP]},
@@ -128,8 +135,34 @@ def test_a_named_file_that_is_missing_refuses_to_start(monkeypatch: pytest.Monke
 
 def test_a_malformed_file_refuses_to_start(tmp_path: Path) -> None:
     (tmp_path / "fitting-room.toml").write_text("port = = 1")
-    with pytest.raises(InvalidSettings, match="cannot be read"):
+    with pytest.raises(InvalidSettings, match=rf"{tmp_path}/fitting-room\.toml is not TOML: .* line 1"):
         load_settings()
+
+
+def test_a_file_that_this_user_may_not_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(path: Path, mode: str) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", forbidden)  # root may read everything
+    monkeypatch.setattr(Path, "is_file", lambda _: True)
+    with pytest.raises(InvalidSettings, match=r"settings file fitting-room\.toml cannot be read: Permission denied"):
+        load_settings()
+
+
+@pytest.mark.parametrize(("set_to", "allowed"), [({}, None), ({"weekly_limit": 2}, 2)])
+def test_whoever_tries_it_on_their_own_machine_has_no_weekly_limit_unless_they_set_one(
+    set_to: dict[str, int], allowed: int | None
+) -> None:
+    settings = load_settings(**set_to)
+    assert settings.weekly_limit_of(OPEN_SHOP) == allowed
+    assert len(admission(OPEN_SHOP, Shopper("me"), settings).limits) == (allowed is not None)
+
+
+def test_every_shop_has_the_weekly_limit_or_its_own() -> None:
+    settings = load_settings(mode="api_key", public_url="https://a.b", shops=[SHOP])
+    (shop,) = settings.shops
+    assert settings.weekly_limit_of(shop) == 10
+    assert settings.weekly_limit_of(shop.model_copy(update={"weekly_limit": 0})) == 0
 
 
 def test_secrets_never_show_in_the_settings_text() -> None:

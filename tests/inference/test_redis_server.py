@@ -51,6 +51,12 @@ def test_two_servers_never_share_a_folder(folder: Path, monkeypatch: pytest.Monk
         RedisServer(folder)
 
 
+def test_one_that_does_not_start_says_why_in_its_own_words(folder: Path) -> None:
+    (folder / "appendonlydir").write_text("a file where its folder has to be")
+    with pytest.raises(RedisServerError, match=r"redis\.log ends with: .*(append|Append)"):
+        RedisServer(folder)
+
+
 _lock_file = redis_server.lock_file
 
 

@@ -35,6 +35,19 @@ def test_everything_the_dockerfile_copies_exists() -> None:
     assert [source for source in sources if not (ROOT / source).exists()] == []
 
 
+def test_the_builder_is_sent_what_the_image_copies_and_nothing_of_its_operator() -> None:
+    ignored, *let_in = (ROOT / ".dockerignore").read_text().split("\n")[1:]
+    copied = re.findall(r"^COPY (.+) \S+$", DOCKERFILE.read_text(), re.MULTILINE)
+    assert ignored == "*"
+    assert {line[1:] for line in let_in if line.startswith("!")} == set(" ".join(copied).split())
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="there is no repository here")
+@pytest.mark.parametrize("path", [".env", "fitting-room.toml", "weights/card/model.safetensors", "data/secret"])
+def test_what_an_operator_puts_beside_the_code_is_never_committed(path: str) -> None:
+    assert subprocess.run(["git", "check-ignore", "--quiet", path], cwd=ROOT, check=False).returncode == 0
+
+
 def test_the_image_holds_every_package_that_is_installed() -> None:
     patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]["include"]
     for pattern in patterns:

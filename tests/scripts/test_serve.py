@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shutil
@@ -142,13 +143,28 @@ def test_a_killed_part_comes_back_and_nothing_is_lost(service: Service, client: 
         picture(client, job)
 
 
-@pytest.mark.skipif(not (shutil.which("jq") and shutil.which("curl")), reason="the README's walk needs curl and jq")
+needs_tools = pytest.mark.skipif(not (shutil.which("jq") and shutil.which("curl")), reason="it needs curl and jq")
+
+
+def walk(service: Service) -> str:
+    """The README's, against this service."""
+    found = re.search(r"<!-- walk -->\n```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert found
+    return found[1].replace("http://127.0.0.1:8000", service.url).replace("@api/", f"@{ROOT}/api/")
+
+
+@needs_tools
 def test_the_readmes_walk_through_the_contract_makes_a_picture(service: Service, tmp_path: Path) -> None:
-    walk = re.search(r"<!-- walk -->\n```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert walk
-    script = walk[1].replace("http://127.0.0.1:8000", service.url).replace("@api/", f"@{ROOT}/api/")
-    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, check=True, timeout=PICTURE_WITHIN_S)
+    strict = ["bash", "-euo", "pipefail", "-c", walk(service)]
+    subprocess.run(strict, cwd=tmp_path, check=True, timeout=PICTURE_WITHIN_S)
     Image.open(tmp_path / "worn.png").verify()
+
+
+@needs_tools
+def test_the_readmes_walk_ends_where_no_generation_is_created(service: Service, tmp_path: Path) -> None:
+    pasted = ["bash", "-c", walk(service).replace("Product/1001", "Product/9")]
+    subprocess.run(pasted, cwd=tmp_path, check=False, timeout=PICTURE_WITHIN_S)
+    assert json.loads((tmp_path / "generation.json").read_text())["code"].endswith("NOT_FOUND")
 
 
 def test_a_second_serve_on_the_same_folder_is_refused_in_a_sentence(service: Service) -> None:
