@@ -25,24 +25,33 @@ class WidgetReply(Reply):
     """Ours: the published contract has nothing like it."""
 
     model_config = ConfigDict(
-        json_schema_extra={"example": {"photoRetentionDays": 7, "resultRetentionDays": 7, "photoHeight": 1280}}
+        json_schema_extra={
+            "example": {
+                "photoRetentionDays": 7,
+                "resultRetentionDays": 7,
+                "photoHeight": 1280,
+                "collectsEmails": True,
+            }
+        }
     )
 
     photo_retention_days: float = Field(description="Days after which a photograph is deleted.")
     result_retention_days: float = Field(description="Days after which a finished picture is deleted.")
     photo_height: int = Field(description="Pixels: what a photograph has above, after its crop to 4:5, is not used.")
+    collects_emails: bool = Field(description="Whether an e-mail address that a shopper leaves reaches the shop.")
     notice: str | None = Field(None, description="What shoppers should know of the model's pictures.")
 
 
 @router.get("/widget", response_model_exclude_none=True, responses=replies(Unauthorised))
 async def widget(shared: ServicesDep, shop: ShopDep, response: Response) -> WidgetReply:
-    """How long pictures are kept, and how large a photograph the model can use."""
+    """How long pictures are kept, how large a photograph the model can use, and whether the shop takes e-mail addresses."""
     response.headers["Cache-Control"] = f"private, max-age={TTL_S}"
     terms, (height, notice) = shared.settings.terms, _known(shared.settings.card)
     return WidgetReply(
         photo_retention_days=terms.photo_s / DAY_S,
         result_retention_days=terms.result_s / DAY_S,
         photo_height=min(LONGEST_SIDE, max(COARSE, height)),
+        collects_emails=shop.domain in shared.customers.apis,
         notice=notice or None,
     )
 

@@ -31,7 +31,7 @@ export function contract(base) {
       if (photo.blob.size > LARGEST) {
         throw new Refused("TOO_LARGE", "This photograph is larger than 20 MB. Please choose a smaller one.");
       }
-      const { uploadUrl, uploadKey } = await call("POST", mine("prepare-upload"), undefined, signal);
+      const { uploadUrl, uploadKey } = await patient(call("POST", mine("prepare-upload"), undefined, signal));
       await put(uploadUrl, photo.blob, onShare, signal);
       return call("POST", at("upload-complete"), { uploadKey, ...photo.consent }, signal);
     },
@@ -47,17 +47,27 @@ export function contract(base) {
 
     download: (jobId) => at(`generation/${jobId}/download`),
 
-    share: (generationId) => call("POST", at("share-generation"), { generationId, effectiveDomain: location.hostname }),
+    share: (generationId) =>
+      patient(call("POST", at("share-generation"), { generationId, effectiveDomain: location.hostname })),
+
+    // To the shop's customers; without `marketingConsent` nobody is sent its advertising.
+    collect: (email, marketingConsent) => patient(call("POST", mine("collect-email"), { email, marketingConsent })),
 
     // The photograph by its id, also where its owner has logged in since; and all that was made of it.
     async forget(fileId) {
       if (fileId) {
         await call("DELETE", at(`image/${fileId}`)).catch(unless("IMAGE_NOT_FOUND"));
       }
-      await call("DELETE", mine("me"));
+      await patient(call("DELETE", mine("me")));
     },
   };
 }
+
+// What is bounded by the minute or the hour is told apart from the pictures of a week, which have the same code.
+const patient = (asked) =>
+  asked.catch((error) => {
+    throw error.code === "RATE_LIMIT_EXCEEDED" ? new Refused("TOO_OFTEN", error.message) : error;
+  });
 
 export async function call(method, url, body, signal, headers) {
   const json = body && { headers: { "Content-Type": "application/json", ...headers }, body: JSON.stringify(body) };

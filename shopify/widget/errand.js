@@ -7,14 +7,17 @@ export class Errand {
   #service;
   #room;
   #word;
+  #count;
   #jobId = "";
   #key = ""; // of a request that may have arrived
   #stop = new AbortController(); // of the sending
 
-  constructor(service, room, word) {
+  // `count`: tells that something was done.
+  constructor(service, room, word, count) {
     this.#service = service;
     this.#room = room;
     this.#word = word;
+    this.#count = count;
   }
 
   get isCancelled() {
@@ -61,6 +64,7 @@ export class Errand {
     const { fileId, fileUrl } = await this.#service.send(photo, tell, this.#stop.signal);
     photo.fileId = fileId;
     photo.url ??= fileUrl; // as the server could read it
+    photo.isOwn && this.#count("image_upload");
   }
 
   async #order(photo, { productId, variantId }) {
@@ -79,6 +83,7 @@ export class Errand {
     try {
       const { jobId } = await ask().catch(again);
       this.#key = "";
+      this.#count("generation_start");
       return jobId;
     } catch (error) {
       this.#key = error.code === "offline" ? this.#key : ""; // what may have arrived is not asked for twice

@@ -6,12 +6,19 @@
 //   </fitting-room>
 //
 // Attributes: `base`, below which the service's /public/ lies; `cart`, `cart-page` and `privacy`, the shop's addresses;
-// `inline`, to stand in the page without a button. Its colours are CSS variables, its words come with the JSON.
+// `email`, to ask for an e-mail address, with the shop's sentence of what it is for, if it has one; `counts`, to have
+// counted what shoppers do: "room", in the room, or "page", on the page as well; `inline`, to stand in the page without a
+// button. Its colours are CSS variables, its words come with the JSON.
 
 import { contract } from "./contract.js";
+import { count } from "./events.js";
 import { Room } from "./room.js";
 import { Visit } from "./visit.js";
 import { wordsOf } from "./words.js";
+
+const CART_FORM = "form[action*='/cart/add']"; // the theme's own
+
+let isPageCounted = false; // once, however many of these it has
 
 class FittingRoom extends HTMLElement {
   #visit;
@@ -23,6 +30,7 @@ class FittingRoom extends HTMLElement {
       return;
     }
     this.#told = JSON.parse(this.querySelector("script[type='application/json']")?.textContent || "{}");
+    this.#countPage();
     const root = this.attachShadow({ mode: "open" });
     root.innerHTML = this.hasAttribute("inline") ? "<div></div>" : "<slot></slot><dialog aria-labelledby='title'></dialog>";
     if (this.hasAttribute("inline")) {
@@ -57,6 +65,7 @@ class FittingRoom extends HTMLElement {
     this.#dialog.showModal();
     this.#dialog.querySelector("#title").focus();
     this.#visit.enter();
+    this.#count("widget:button_click", { productId: product.productId });
   }
 
   // Once something can be tried on; before, nothing is asked of the service and nothing costs the page time.
@@ -67,11 +76,13 @@ class FittingRoom extends HTMLElement {
     const inside = this.shadowRoot.lastChild;
     const word = wordsOf(this.#told.words);
     const room = new Room(this.shadowRoot, inside, word);
-    this.#visit = new Visit(room, contract(this.getAttribute("base") ?? ""), word, {
+    this.#visit = new Visit(room, contract(this.#base), word, {
       language: this.closest("[lang]")?.lang || undefined,
       cart: this.getAttribute("cart"),
       cartPage: this.getAttribute("cart-page"),
       privacy: this.getAttribute("privacy"),
+      email: this.getAttribute("email") ?? undefined,
+      count: (event, properties) => this.#count(event, properties),
     });
     room.parts.versions.addEventListener("change", ({ target }) => this.#wear(target.value));
     inside.addEventListener("click", ({ target }) => {
@@ -84,6 +95,28 @@ class FittingRoom extends HTMLElement {
     if (!this.#dialog) {
       this.#visit.enter();
     }
+  }
+
+  get #base() {
+    return this.getAttribute("base") ?? "";
+  }
+
+  #count(event, properties) {
+    this.hasAttribute("counts") && count(this.#base, event, properties);
+  }
+
+  #countPage() {
+    if (this.getAttribute("counts") !== "page" || isPageCounted) {
+      return;
+    }
+    isPageCounted = true;
+    const tell = (action) => this.#count(`product_page:${action}`, { productId: this.#told.product?.productId });
+    if (document.prerendering) {
+      document.addEventListener("prerenderingchange", () => tell("page_view"), { once: true });
+    } else {
+      tell("page_view");
+    }
+    document.addEventListener("submit", ({ target }) => target.matches(CART_FORM) && tell("cart_add"), true);
   }
 
   #list({ version, versions }) {
@@ -104,7 +137,7 @@ class FittingRoom extends HTMLElement {
 // The version that the theme's own form has chosen, else the address.
 function chosenOnPage(element, variants = []) {
   const here = element.closest(".shopify-section") ?? document;
-  const field = "form[action*='/cart/add'] [name='id']";
+  const field = `${CART_FORM} [name='id']`;
   const number = (here.querySelector(field) ?? document.querySelector(field))?.value;
   const candidates = [number, new URLSearchParams(location.search).get("variant")];
   const ids = candidates.map((id) => `gid://shopify/ProductVariant/${id}`);

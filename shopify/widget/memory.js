@@ -1,9 +1,12 @@
-// What this browser remembers: who it is, for good; the photograph, only in this tab and only until the tab is closed.
+// What this browser remembers: who it is, and that an e-mail address was left or not wanted, for good; the photograph,
+// only in this tab and only until the tab is closed.
 
 const CLIENT = "fitting-room:client";
 const PHOTO = "fitting-room:photo";
+const ANSWERED = "fitting-room:answered";
 
 let spare; // where nothing may be stored
+let answered = false;
 
 // Tells anonymous shoppers apart.
 export function clientId() {
@@ -20,6 +23,23 @@ export const newId = () =>
   "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (digit) =>
     (digit ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (digit / 4)))).toString(16),
   );
+
+export function answer() {
+  answered = true;
+  try {
+    localStorage[ANSWERED] = "yes";
+  } catch {
+    // asked again on the next page
+  }
+}
+
+export function hasAnswered() {
+  try {
+    return answered || ANSWERED in localStorage;
+  } catch {
+    return answered;
+  }
+}
 
 export async function keep(photo) {
   try {

@@ -47,6 +47,15 @@ export class Room {
     this.tell("step", { step });
   }
 
+  // Takes a part away for good; whoever uses it stays in the room.
+  withdraw(name) {
+    const part = this.parts[name];
+    const isUsed = part.contains(this.#root.activeElement);
+    part.dataset.in = "";
+    part.hidden = true;
+    isUsed && this.#main.focus({ preventScroll: true });
+  }
+
   // Tells the page: an event `fitting-room:NAME` of the element.
   tell(name, detail) {
     this.#root.host.dispatchEvent(new CustomEvent(`fitting-room:${name}`, { bubbles: true, detail }));

@@ -4,6 +4,7 @@ import { addToCart } from "./cart.js";
 import { Choosing } from "./choosing.js";
 import { Refused } from "./contract.js";
 import { Errand } from "./errand.js";
+import { Letter } from "./letter.js";
 import * as memory from "./memory.js";
 import { photograph } from "./photograph.js";
 import { shareLink } from "./sharing.js";
@@ -17,20 +18,22 @@ export class Visit {
   #shop;
   #choosing;
   #errand;
+  #letter;
   #person = null; // a sample figure, to whom a shopper without a photograph returns
   #photo = null; // { blob, url, consent, isOwn, title } and, once the server has it, fileId
   #product = null;
   #next = null; // a product that is chosen while something is under way
   #made = new Map(); // wish -> the generation that fulfilled it
 
-  // `shop`: { language, cart, cartPage, privacy }, what the page knows.
+  // `shop`: { language, cart, cartPage, privacy, email, count }, what the page knows.
   constructor(room, service, word, shop) {
     this.#room = room;
     this.#service = service;
     this.#word = word;
     this.#shop = shop;
     this.#choosing = new Choosing(room, service, word, shop.language, (file) => this.#takeIn(file));
-    this.#errand = new Errand(service, room, word);
+    this.#errand = new Errand(service, room, word, (action) => this.#count(action));
+    this.#letter = new Letter(room, service, word, shop.email, () => this.#count("email_collected"));
     this.#listen();
     const kept = memory.kept();
     this.#show(kept && this.#own({ ...kept, url: URL.createObjectURL(kept.blob) }));
@@ -105,6 +108,8 @@ export class Visit {
       cancel: () => this.#errand.cancel(),
       cart: () => this.#addToCart(),
       share: () => this.#share(),
+      download: () => this.#count("download_clicked"),
+      skip: () => this.#letter.skip(),
       back: () => this.#back(),
       another: () => this.#another(),
       delete: () => this.#delete(),
@@ -184,12 +189,22 @@ export class Visit {
     }
     this.#room.parts.download.href = this.#service.download(generationId);
     this.#room.parts.made.textContent = [this.#word("made"), this.#choosing.facts?.notice].filter(Boolean).join(" ");
+    this.#letter.offer(this.#choosing.facts);
     this.#room.enter("done");
+    this.#count("result_view");
     this.#room.say(this.#word("done"), ...(warnings ?? []));
   }
 
+  // Told with the product alone.
+  #count(action) {
+    const { productId, variantId } = this.#product ?? {};
+    this.#shop.count(`widget:${action}`, { productId, variantId });
+  }
+
   async #addToCart() {
+    this.#count("add_to_cart_clicked");
     const line = await addToCart(this.#shop.cart, this.#product.variantId);
+    this.#count("add_to_cart_success");
     this.#room.say(this.#word("cart_added"));
     if (this.#shop.cartPage) {
       this.#room.link(this.#shop.cartPage, this.#word("cart_view"));
@@ -198,6 +213,7 @@ export class Visit {
   }
 
   async #share() {
+    this.#count("share_clicked");
     const { shareUrl, expiresAt } = await this.#service.share(this.#made.get(this.#wish));
     const date = new Date(expiresAt).toLocaleDateString(this.#shop.language, { dateStyle: "long" });
     const how = await shareLink(shareUrl, this.#word("share_title", { product: this.#product.title }));

@@ -24,6 +24,7 @@ def test_the_terms_the_size_and_the_model_s_notice(start_api: Callable[..., Api]
         "photoRetentionDays": 1,
         "resultRetentionDays": 3.5,
         "photoHeight": 1280,
+        "collectsEmails": False,
         "notice": read_card("paperdoll").notice,
     }
 

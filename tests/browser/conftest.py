@@ -13,18 +13,20 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import sync_playwright
+from shopper import DESKTOP, fresh
+from theme_store import ThemeStore
 
 from inference.redis_server import RedisServer
+from scripts.bench.live.stack import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
@@ -45,6 +47,13 @@ REAL_WORKER = [sys.executable, "-m", "scripts.cli", "worker", "--device", "cpu",
 AXE = Path(__file__).parents[2] / "shopify" / "node_modules" / "axe-core" / "axe.min.js"
 TAILOR = Path(__file__).with_name("tailor.py")
 START_S = 60
+SECRET = "hush"
+DOMAINS: dict[str, dict[str, Any]] = {
+    "open.myshopify.com": {},
+    "week.myshopify.com": {"weekly_limit": 1},
+    "month.myshopify.com": {"monthly_quota": 0},
+    "mail.invalid": {"shopify_client_id": "client-id"},  # nobody answers at its Admin API
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,3 +193,53 @@ def page(context: BrowserContext, shop: Shop) -> Iterator[Page]:
     yield page
     # Chromium reports each refused request by itself; what refusals look like is the tests' business.
     assert not [text for text in complaints if not text.startswith("Failed to load resource")]
+
+
+@pytest.fixture(scope="session")
+def stores(open_shop: Callable[..., Shop], products: Path) -> Iterator[dict[str, ThemeStore]]:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(pytest.MonkeyPatch.context()).setenv("THE_APP_SECRET", SECRET)
+        stores = {domain: stack.enter_context(ThemeStore(domain, SECRET)) for domain in DOMAINS}
+        shops = [
+            {"domain": domain, "app_secret_envs": ["THE_APP_SECRET"], "origins": [stores[domain].origin]} | special
+            for domain, special in DOMAINS.items()
+        ]
+        limits = {"weekly_limit": "1000", "upload_limit": "1000"}
+        port = str(free_port())
+        service = open_shop(
+            step_s=0.05,
+            mode="shopify",
+            public_url=f"http://127.0.0.1:{port}",
+            port=port,
+            shops=json.dumps(shops),
+            **limits,
+        )
+        for store in stores.values():
+            store.service, store.data = service.url, service.data
+            store.pages = {f"/{path.name}": path for path in products.glob("*.png")}
+        yield stores
+
+
+@pytest.fixture
+def store(stores: dict[str, ThemeStore]) -> ThemeStore:
+    return fresh(stores["open.myshopify.com"])
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """visit(store, path, **options of a context) -> the page; the test fails when its console tells of an error."""
+    complaints: list[str] = []
+    with contextlib.ExitStack() as stack:
+
+        def go(store: ThemeStore, path: str = "/products/shirt", **options: Any) -> Page:
+            context = stack.enter_context(chromium.new_context(**(DESKTOP | {"accept_downloads": True} | options)))
+            context.set_default_timeout(15_000)
+            page = context.new_page()
+            page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.goto(store.origin + path)
+            return page
+
+        yield go
+    # Chromium reports each refused request by itself; what refusals look like is the tests' business.
+    assert not [text for text in complaints if "Failed to load resource" not in text]

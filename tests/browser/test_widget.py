@@ -3,161 +3,45 @@
 from __future__ import annotations
 
 import io
-import json
 import re
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pillow_heif
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
-from theme_store import ThemeStore
-
-from scripts.bench.live.stack import free_port
+from shopper import (
+    BLUE,
+    DESKTOP,
+    PHONE,
+    RED,
+    chest,
+    count,
+    enter,
+    fresh,
+    give_photo,
+    is_dressed,
+    is_near,
+    is_ready,
+    photograph,
+    photos,
+    product,
+    try_on,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-    import numpy.typing as npt
-    from playwright.sync_api import Browser, Page
-
-    from tests.browser.conftest import Shop
+    from playwright.sync_api import Page
+    from theme_store import ThemeStore
 
 pytestmark = pytest.mark.browser
 
-SECRET = "hush"
-RED, BLUE = (220, 20, 60), (65, 105, 225)
-DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}}
-PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 LAYOUT_SHIFT = """window.shifts = []
 new PerformanceObserver(list => list.getEntries().filter(entry => !entry.hadRecentInput).forEach(({value, sources}) =>
     shifts.push([value, ...sources.map(({node}) => node?.id || node?.className || node?.parentElement?.className)])
 )).observe({type: 'layout-shift', buffered: true})"""
-DOMAINS: dict[str, dict[str, Any]] = {
-    "open.myshopify.com": {},
-    "week.myshopify.com": {"weekly_limit": 1},
-    "month.myshopify.com": {"monthly_quota": 0},
-}
-
-
-def product(number: int, title: str, picture: str) -> dict[str, Any]:
-    names = ("Red", "Blue") if number == 1 else ()
-    variants = [
-        {"id": 10 * number + index, "title": name, "featured_image": None, "available": True}
-        for index, name in enumerate(names, start=1)
-    ]
-    return {"id": number, "title": title, "featured_image": picture, "variants": variants}
-
-
-@pytest.fixture(scope="module")
-def stores(open_shop: Callable[..., Shop], products: Path) -> Iterator[dict[str, ThemeStore]]:
-    with ExitStack() as stack:
-        stack.enter_context(pytest.MonkeyPatch.context()).setenv("THE_APP_SECRET", SECRET)
-        stores = {domain: stack.enter_context(ThemeStore(domain, SECRET)) for domain in DOMAINS}
-        shops = [
-            {"domain": domain, "app_secret_envs": ["THE_APP_SECRET"], "origins": [stores[domain].origin]} | special
-            for domain, special in DOMAINS.items()
-        ]
-        limits = {"weekly_limit": "1000", "upload_limit": "1000"}
-        port = str(free_port())
-        service = open_shop(
-            step_s=0.05,
-            mode="shopify",
-            public_url=f"http://127.0.0.1:{port}",
-            port=port,
-            shops=json.dumps(shops),
-            **limits,
-        )
-        for store in stores.values():
-            store.service, store.data = service.url, service.data
-            store.pages = {f"/{path.name}": path for path in products.glob("*.png")}
-        yield stores
-
-
-@pytest.fixture
-def store(stores: dict[str, ThemeStore]) -> ThemeStore:
-    return fresh(stores["open.myshopify.com"])
-
-
-def fresh(store: ThemeStore) -> ThemeStore:
-    store.product, store.settings, store.events = product(1, "Shirt", "/red.png"), {}, "pass"
-    store.cart.clear()
-    store.asked.clear()
-    return store
-
-
-@pytest.fixture
-def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """visit(store, path, **options of a context) -> the page; the test fails when its console tells of an error."""
-    complaints: list[str] = []
-    with ExitStack() as stack:
-
-        def go(store: ThemeStore, path: str = "/products/shirt", **options: Any) -> Page:
-            context = stack.enter_context(chromium.new_context(**(DESKTOP | {"accept_downloads": True} | options)))
-            context.set_default_timeout(15_000)
-            page = context.new_page()
-            page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.goto(store.origin + path)
-            return page
-
-        yield go
-    # Chromium reports each refused request by itself; what refusals look like is the tests' business.
-    assert not [text for text in complaints if "Failed to load resource" not in text]
-
-
-def photograph(size: tuple[int, int] = (800, 1000), kind: str = "JPEG", **options: Any) -> dict[str, Any]:
-    """Of somebody in green; noisy, so that it has some bytes."""
-    noise = np.random.default_rng(0).integers(-20, 20, (size[1], size[0], 3))
-    picture = Image.fromarray(np.clip(np.array((46, 139, 87)) + noise, 0, 255).astype(np.uint8))
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
-    return {"name": "me.jpg", "mimeType": f"image/{kind.lower()}", "buffer": buffer.getvalue()}
-
-
-def enter(page: Page) -> None:
-    page.get_by_role("button", name="Try it on").click()
-    expect(page.get_by_role("dialog", name="Try it on")).to_be_visible()
-
-
-def give_photo(page: Page, photo: dict[str, Any] | None = None) -> None:
-    page.get_by_role("checkbox", name="I agree").check()
-    page.locator("#file").set_input_files([photo or photograph()])
-
-
-def is_ready(page: Page) -> None:
-    expect(page.get_by_role("status")).to_contain_text("Your photo is ready")
-
-
-def is_dressed(page: Page) -> None:
-    expect(page.get_by_role("status")).to_contain_text("Your picture is ready", timeout=15_000)
-
-
-def try_on(page: Page) -> None:
-    page.get_by_role("dialog").get_by_role("button", name="Try it on").click()
-    is_dressed(page)
-
-
-def chest(page: Page) -> npt.NDArray[np.int64]:
-    reply = page.request.get(page.locator("#after").evaluate("image => image.src"))
-    with Image.open(io.BytesIO(reply.body())) as picture:
-        result = np.asarray(picture.convert("RGB")).astype(np.int64)
-    return result[result.shape[0] // 2, result.shape[1] // 2]
-
-
-def is_near(colour: npt.NDArray[np.int64], wanted: tuple[int, int, int]) -> bool:
-    return bool(np.abs(colour - wanted).max() < 12)
-
-
-def photos(store: ThemeStore) -> list[Path]:
-    return [path for path in (store.data / "blobs/photos").rglob("*") if path.is_file()]
-
-
-def count(store: ThemeStore, request: str) -> int:
-    return sum(told.startswith(request) for told in store.asked)
 
 
 @pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])

@@ -59,13 +59,14 @@ PAGE = """<!doctype html>
 class ThemeStore(AppProxy):
     """`product`: as Liquid's; `settings`: of the block, beside its defaults; `events`: what its proxy does to streams.
 
-    `cart`: the lines that were added. `data`: the service's folder.
+    `cart`: the lines that were added; `told`: the bodies with events that came. `data`: the service's folder.
     """
 
     product: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     events: Literal["pass", "keep back", "cut"] = "pass"
     cart: list[dict[str, Any]] = field(default_factory=list)
+    told: list[dict[str, Any]] = field(default_factory=list)
     data: Path = Path()
 
     async def _page(self, request: Request) -> Response:
@@ -117,6 +118,8 @@ class ThemeStore(AppProxy):
         return rendered, schema["javascript"]
 
     async def _forward(self, request: Request) -> Response:
+        if request.url.path.endswith("/tracking/events"):
+            self.told.append(await request.json())
         answer = await super()._forward(request)
         if not request.url.path.endswith("/events") or self.events == "pass":
             return answer
