@@ -44,7 +44,7 @@ class WidgetReply(Reply):
 
 @router.get("/widget", response_model_exclude_none=True, responses=replies(Unauthorised))
 async def widget(shared: ServicesDep, shop: ShopDep, response: Response) -> WidgetReply:
-    """How long pictures are kept, how large a photograph the model can use, and whether the shop takes e-mail addresses."""
+    """How long pictures are kept, how large a photograph the model uses, whether e-mail addresses reach the shop."""
     response.headers["Cache-Control"] = f"private, max-age={TTL_S}"
     terms, (height, notice) = shared.settings.terms, _known(shared.settings.card)
     return WidgetReply(

@@ -247,6 +247,9 @@ def test_a_shop_without_a_token_keeps_nothing_and_the_log_says_why(api: Api, red
     for _ in range(2):
         assert tell(api, "kim@example.com", True, shop=WITHOUT_TOKEN).json() == OK
     assert redis.zcard("fitting-room:tasks") == 0
+    for shop, collects in ((WITHOUT_TOKEN, False), (SHOP, True)):  # so that the widget asks no one for nothing
+        facts = httpx.get(f"{api.url}/public/widget?{signed(shop, SECRET)}").json()
+        assert facts["collectsEmails"] is collects
     assert api.log.count(f"{WITHOUT_TOKEN} has no token of the Admin API") == 1
 
 

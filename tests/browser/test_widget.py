@@ -401,7 +401,7 @@ def test_in_a_language_from_right_to_left(visit: Callable[..., Page], store: The
     page = visit(store, "/ar/products/shirt", **PHONE)
     page.get_by_role("button", name="جرّبه الآن").click()
     expect(page.get_by_text(re.compile("7 أيام|\u0667 أيام"))).to_be_visible()
-    box, words = page.locator("#agree").bounding_box(), page.locator(".consent span").bounding_box()
+    box, words = page.locator("#agree").bounding_box(), page.locator("label:has(#agree) span").bounding_box()
     assert box
     assert words
     assert box["x"] > words["x"], "the box stands where a line begins"
