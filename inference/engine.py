@@ -68,6 +68,8 @@ class Engine:
         self._acceleration = accelerate(self._family, card, self._device, options.compiled_folder)
         self.reuse.variant = "compiled" if self._acceleration.is_compiled else ""
         check_card(card, self._family.approximations, self._making(BatchKey(card.name, None, None)))
+        if options.alone:
+            self._acceleration.warm_guidance = (None,)
         self._warm_up()
         self._acceleration.settle()
         self._loop = replace(self._loop, forbid_synchronisation=options.forbid_synchronisation)
@@ -98,7 +100,7 @@ class Engine:
             return canvas
 
         profiles = None
-        if self.policy.overlap:
+        if self.policy.overlap and not self._options.alone:
             profiles = self._profiles = Profiles(self._options.cache_folder, self._circumstance())
         finish = partial(self.finish, prepared)
         self._keep(

@@ -26,7 +26,8 @@ class EngineOptions:
     """`cache_folder`: what outlives the process (`profiles/`, `compiled/`, `reuse/`); None keeps nothing.
 
     `overlap`: stages run at the same time and jobs in batches; without it one job at a time goes through one stage
-    after the other, to compare with. `batch_window_s`: how long a lone job may wait for company.
+    after the other, to compare with. `alone`: pictures come one by one, guided as the card says; no batches are timed,
+    and nothing is compiled for other pictures. `batch_window_s`: how long a lone job may wait for company.
     `forbid_synchronisation`: after the warm-up, which measures, a step that waits for the GPU is an error.
     """
 
@@ -34,6 +35,7 @@ class EngineOptions:
     reuse: Budgets = field(default_factory=Budgets)
     batch_window_s: float = 0.005
     overlap: bool = True
+    alone: bool = False
     forbid_synchronisation: bool = False
 
     @property

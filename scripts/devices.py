@@ -1,4 +1,4 @@
-"""Which devices to run on, told without importing torch."""
+"""Which devices to run on, told without importing torch, but for whether it has one."""
 
 from __future__ import annotations
 
@@ -43,3 +43,17 @@ def parse_devices(text: str | None) -> list[str]:
         return gpus or ["cuda:0"]
     kind, _, numbers = text.partition(":")
     return [f"{kind}:{number}" for number in numbers.split(",")] if numbers else [kind]
+
+
+def check_there(name: str) -> None:
+    """That torch has the device `cpu` or `cuda:N`, before anything is made ready for it.
+
+    Raises:
+        typer.BadParameter: it has not.
+    """
+    if name == "cpu":
+        return
+    import torch
+
+    if int(name.partition(":")[2] or 0) >= torch.cuda.device_count():
+        raise typer.BadParameter(f"There is no CUDA device for {name!r}: use --device cpu, or mend the driver.")

@@ -39,9 +39,10 @@ def run(rounds: Rounds = 5, seconds: Seconds = 2.0, waiting: Waiting = "", page:
     from scripts.bench.api_rounds import measure
     from scripts.bench.api_servers import servers
     from scripts.bench.machine import this_machine
-    from scripts.bench.report import Report, progress, publish
+    from scripts.bench.report import Report, check_writable, progress, publish
 
     depths = depths_of(waiting)
+    check_writable(page)
     with progress() as shown, servers() as started:
         subjects = {OURS: started.ours(), PLAIN: started.plain()}
         task = shown.add_task("submit and status", total=rounds * len(subjects) * len(NUM_CLIENTS))

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from scripts.devices import parse_devices
+from scripts.devices import check_there, parse_devices
 from scripts.options import AcceptLicence, Card, Device, card_of, settings_with
 
 Page = Annotated[Path | None, typer.Option(dir_okay=False, help="Where the page goes, instead of benchmarks/.")]
@@ -41,10 +41,13 @@ def run(
     """Measure error against speed. The last line is one JSON object."""
     from scripts.bench.approximation_rows import Subject, settings_for
     from scripts.bench.machine import this_machine
-    from scripts.bench.report import Report, publish
+    from scripts.bench.report import Report, check_writable, publish
 
     settings = settings_with(device=device, card=card, accepted_licences=accept_licence)
-    chosen, name = card_of(settings), parse_devices(device)[0]
+    name = parse_devices(device)[0]
+    check_there(name)
+    check_writable(page)
+    chosen = card_of(settings)
     if random_weights is not None:
         from scripts.checkpoints.random_weights import with_random_weights
 

@@ -57,15 +57,19 @@ def run(
     seconds: Seconds = None,
     page: Page = None,
 ) -> None:
-    """Time the pictures of a card, of a known garment and of a new one. The last line is one JSON object."""
+    """Time the pictures of a card, of a known garment and of a new one. The last line is one JSON object.
+
+    The page is written after each round; Ctrl-C ends after those that are done.
+    """
     from scripts.bench.engine_report import engine_report
-    from scripts.bench.engine_rounds import Plan, measure
-    from scripts.bench.report import publish
+    from scripts.bench.engine_rounds import Measured, Plan, measure
+    from scripts.bench.report import check_writable, publish, write
 
     logging.basicConfig(format="%(message)s")
     for name in ("inference", "scripts"):  # a first start takes a GPU minutes: it says why
         logging.getLogger(name).setLevel(logging.INFO)
     batches = _sizes(batch)
+    check_writable(page)
     settings = settings_with(device=device, card=card, data=data, accepted_licences=accept_licence)
     started = time.monotonic()
     chosen = _random(settings, random_weights) if random_weights else card_of(settings)
@@ -81,7 +85,15 @@ def run(
         cache_folder=settings.data / "cache",
         written_s=time.monotonic() - started,
     )
-    publish(engine_report(plan, measure(plan), f"fitting-room {shlex.join(sys.argv[1:])}"), page)
+    command = f"fitting-room {shlex.join(sys.argv[1:])}"
+
+    def keep(measured: Measured) -> None:
+        write(engine_report(plan, measured, command), page)
+
+    measured = measure(plan, keep)
+    publish(engine_report(plan, measured, command), page)
+    if measured.is_stopped:
+        raise typer.Exit(130)
 
 
 def _sizes(text: str) -> tuple[int, ...]:

@@ -113,7 +113,16 @@ def _notes(plan: Plan, measured: Measured) -> list[str]:
         f"A picture is {measured.flops.total:.4g} TFLOP by the engine; the published loop alone takes "
         f"{measured.flops.denoise_published:.4g}.",
     ]
+    if measured.is_stopped:
+        notes.append("It was stopped before all of its rounds.")
+    if plan.is_alone:
+        notes.append(
+            "The engine was started for pictures one by one, guided as the card says; a worker's first start also "
+            "times batches and, on a GPU, compiles for them."
+        )
     if PUBLISHED in measured.made:
+        if plan.device != "cpu":
+            notes.append("Both ways' weights stay loaded, so memory counts them twice.")
         notes.append(
             "Published is the same networks in the way of the published pipeline: one request at a time, eager, with "
             "all the work whose result it throws away, and nothing remembered."

@@ -7,7 +7,7 @@ import resource
 import secrets
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -53,6 +53,11 @@ class Plan:
         """The card as it is run."""
         return replace(self.card, num_inference_steps=self.num_steps)
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether all batches are of one: the engine then times no others, and compiles nothing for them."""
+        return max(self.batches) == 1
+
 
 @dataclass(slots=True)
 class Measured:
@@ -60,7 +65,8 @@ class Measured:
 
     Seconds: `cold_start_s` from the process's beginning until the engine was ready, of which `ready_s` the engine;
     `first_s` its first batch of one; `batch_s` of a grey picture in batches of so many, by which the engine chose its
-    batches. `peak_gib`: by what is compared, on the GPU; on a CPU, the process's.
+    batches. `peak_gib`: by what is compared, on the GPU; on a CPU, the process's. `is_stopped`: by Ctrl-C, before all
+    of its rounds.
     """
 
     limits: Limits
@@ -73,6 +79,7 @@ class Measured:
     peak_gib: dict[str, float] = field(default_factory=dict)
     differences: dict[str, float] = field(default_factory=dict)
     num_rounds: int = 0
+    is_stopped: bool = False
 
 
 def known(batch: int) -> str:
@@ -85,15 +92,17 @@ def unseen(batch: int) -> str:
     return f"garment new, batch {batch}"
 
 
-def measure(plan: Plan) -> Measured:
-    """Start the engine, then let everything take turns.
+def measure(plan: Plan, on_round: Callable[[Measured], None] = lambda measured: None) -> Measured:
+    """Start the engine, then let everything take turns; `on_round` gets what is known after each round.
+
+    Ctrl-C in a later round than the first ends it; the round that it broke off does not count.
 
     Raises:
         EngineError, CardError: as `inference.engine.Engine`.
     """
     device = torch.device(plan.device)
     started = time.monotonic()
-    engine = Engine(plan.card, plan.device, EngineOptions(cache_folder=plan.cache_folder))
+    engine = Engine(plan.card, plan.device, EngineOptions(cache_folder=plan.cache_folder, alone=plan.is_alone))
     ready_s = time.monotonic() - started
     cold_start_s = time.time() - psutil.Process().create_time() - plan.written_s
     key = BatchKey(plan.card.name, plan.num_steps, None)
@@ -114,11 +123,17 @@ def measure(plan: Plan) -> Measured:
     if plan.against_published:
         settings = SamplingSettings(plan.num_steps, plan.card.guidance_scale)
         makers[PUBLISHED] = Published(plan.card, device, settings)
-    _take_turns(plan, makers, measured, device)
+    _take_turns(plan, makers, measured, device, on_round)
     return measured
 
 
-def _take_turns(plan: Plan, makers: dict[str, Maker], measured: Measured, device: torch.device) -> None:
+def _take_turns(
+    plan: Plan,
+    makers: dict[str, Maker],
+    measured: Measured,
+    device: torch.device,
+    on_round: Callable[[Measured], None],
+) -> None:
     """Round 0 warms up and is not counted, but for the comparison of its pictures; unless time is up after it."""
     rounds: list[dict[str, Made]] = []
     began, visit = time.monotonic(), 2 + secrets.randbelow(2**23)  # another run's garments may be on the disk
@@ -129,16 +144,27 @@ def _take_turns(plan: Plan, makers: dict[str, Maker], measured: Measured, device
             if number and plan.seconds and spent_s * (number + 1) / number > plan.seconds:
                 break
             done = {}
-            for name in list(makers) if number % 2 else list(reversed(makers)):
-                visit += 1
-                done[name] = _once(plan, name, makers[name], number, visit, measured, device)
-                logger.info("round %d, %s: %.3g s a picture", number, name, done[name].seconds / plan.people)
-                shown.advance(task)
+            try:
+                for name in list(makers) if number % 2 else list(reversed(makers)):
+                    visit += 1
+                    done[name] = _once(plan, name, makers[name], number, visit, measured, device)
+                    logger.info("round %d, %s: %.3g s a picture", number, name, done[name].seconds / plan.people)
+                    shown.advance(task)
+            except KeyboardInterrupt:
+                if not rounds:
+                    raise
+                measured.is_stopped = True
+                break
             rounds.append(done)
-    measured.differences = _differences(rounds[0])
+            _count(rounds, measured)
+            on_round(measured)
+
+
+def _count(rounds: list[dict[str, Made]], measured: Measured) -> None:
     counted = rounds[1:] or rounds
+    measured.differences = _differences(rounds[0])
     measured.num_rounds = len(counted)
-    measured.made = {name: [done[name] for done in counted] for name in makers}
+    measured.made = {name: [done[name] for done in counted] for name in counted[0]}
 
 
 def _once(

@@ -1,13 +1,15 @@
 """What the suite for a machine with a GPU measures beside `bench engine`: one part a process, its result as JSON.
 
-Usage: python -m scripts.bench.gpu_parts {proof,start,attention} --card C --device D --size S --data F --folder B
+Usage: python -m scripts.bench.gpu_parts {proof,worker,again,attention} --card C --device D --size S --data F --result R
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -33,10 +35,13 @@ from scripts.checkpoints.random_weights import with_random_weights
 
 GIB = 2**30
 
+Keep = Callable[[dict[str, Any]], None]
+
 
 class Part(StrEnum):
     PROOF = "proof"
-    START = "start"
+    WORKER = "worker"
+    AGAIN = "again"
     ATTENTION = "attention"
 
 
@@ -46,22 +51,33 @@ def run(
     device: Annotated[str, typer.Option()],
     size: Annotated[str, typer.Option()],
     data: Annotated[Path, typer.Option()],
-    folder: Annotated[Path, typer.Option()],
+    result: Annotated[Path, typer.Option()],
     steps: Annotated[int | None, typer.Option()] = None,
 ) -> None:
-    on = torch.device(device)
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
+
+    def keep(told: dict[str, Any]) -> None:
+        """Whole at each moment, so that a part that is given up leaves what it knew."""
+        draft = result.with_suffix(".draft")
+        draft.write_text(f"{json.dumps(told)}\n")
+        draft.replace(result)
+
     if part is Part.ATTENTION:
-        told = attention(on)
+        keep(attention(torch.device(device)))
+        return
+    chosen = with_random_weights(read_card(card), size, data / "random-weights")
+    chosen = replace(chosen, num_inference_steps=steps or chosen.num_inference_steps)
+    if part is Part.PROOF:
+        proof(chosen, torch.device(device), data / "cache", result.parent, keep)
     else:
-        chosen = with_random_weights(read_card(card), size, data / "random-weights")
-        chosen = replace(chosen, num_inference_steps=steps or chosen.num_inference_steps)
-        told = start(chosen, device, data / "cache") if part is Part.START else proof(chosen, on, data, folder)
-    print(json.dumps(told), flush=True)
+        keep(start(chosen, device, data / "cache"))
 
 
-def proof(card: ModelCard, device: torch.device, data: Path, folder: Path) -> dict[str, Any]:
+def proof(card: ModelCard, device: torch.device, cache: Path, folder: Path, keep: Keep) -> None:
     """A picture with its time and memory, by a loop in which waiting for the GPU is an error; and a forward's error."""
-    told = pictured(card, device, data, folder)
+    told = pictured(card, device, cache, folder)
+    told["precision"] = str(precision_on(card, device)).removeprefix("torch.")
+    keep(told)
     gc.collect()
     family = family_of(card).load(card, device, Loading())
     (job,) = people(card, 1, 0, garment_for(card, 0))
@@ -69,13 +85,16 @@ def proof(card: ModelCard, device: torch.device, data: Path, folder: Path) -> di
         family.step(
             family.begin([family.prepare(job)], SamplingSettings(card.num_inference_steps, card.guidance_scale))
         )
-    told["precision"] = str(precision_on(card, device)).removeprefix("torch.")
-    return told | {"forward_error": forward_error(card, device, *calls[0])}
+    del family
+    keep(told | {"forward_error": forward_error(card, device, *calls[0])})
 
 
-def pictured(card: ModelCard, device: torch.device, data: Path, folder: Path) -> dict[str, Any]:
-    """The second picture of an engine, which it writes into `folder`."""
-    engine = Engine(card, str(device), EngineOptions(cache_folder=data / "cache", forbid_synchronisation=True))
+def pictured(card: ModelCard, device: torch.device, cache: Path, folder: Path) -> dict[str, Any]:
+    """The second picture of an engine for pictures one by one, which it writes into `folder`."""
+    options = EngineOptions(cache_folder=cache, alone=True, forbid_synchronisation=True)
+    started = time.perf_counter()
+    engine = Engine(card, str(device), options)
+    ready_s = time.perf_counter() - started
     key = BatchKey(card.name, None, None)
     jobs = people(card, 2, 0, garment_for(card, 0))
     make_one(engine, jobs[0], key)
@@ -88,6 +107,7 @@ def pictured(card: ModelCard, device: torch.device, data: Path, folder: Path) ->
     (folder / f"picture-{card.name}.png").write_bytes(pictures.encode(picture.image))
     return {
         "card": card.name,
+        "ready_s": ready_s,
         "picture_s": seconds,
         "peak_gib": torch.cuda.max_memory_allocated(device) / GIB if device.type == "cuda" else None,
         "loop_without_synchronisation": True if device.type == "cuda" else None,
@@ -95,14 +115,18 @@ def pictured(card: ModelCard, device: torch.device, data: Path, folder: Path) ->
     }
 
 
-def start(card: ModelCard, device: str, cache_folder: Path) -> dict[str, Any]:
-    """Seconds of reading the weights alone, and until the engine is ready."""
+def start(card: ModelCard, device: str, cache: Path) -> dict[str, Any]:
+    """Seconds of reading the weights alone, and until a worker's engine is ready; and what it knows of batches."""
     started = time.perf_counter()
     family_of(card).load(card, torch.device(device), Loading())
     read_s = time.perf_counter() - started
+    gc.collect()
     started = time.perf_counter()
-    Engine(card, device, EngineOptions(cache_folder=cache_folder))
-    return {"card": card.name, "weights_s": read_s, "ready_s": time.perf_counter() - started}
+    engine = Engine(card, device, EngineOptions(cache_folder=cache))
+    ready_s = time.perf_counter() - started
+    profile = engine.profile
+    batch_s = {} if profile is None else {str(size): seconds for size, seconds in profile.seconds.items()}
+    return {"card": card.name, "weights_s": read_s, "ready_s": ready_s, "batch_s": batch_s}
 
 
 if __name__ == "__main__":

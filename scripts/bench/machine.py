@@ -71,10 +71,17 @@ def this_machine(device: str = "cpu") -> Machine:
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
         gpus=_gpu_names(device),
-        packages={name: importlib.metadata.version(name) for name in PACKAGES},
+        packages={name: _version(name) for name in PACKAGES},
         commit=commit,
         is_dirty=is_dirty,
     )
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not there"
 
 
 def _num_cores() -> int:

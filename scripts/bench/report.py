@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
@@ -87,12 +89,34 @@ def publish(report: Report, page: Path | None = None) -> None:
     for note in report.notes:
         console.print(f"- {note}", markup=False)
     console.print(f"{report.machine.sentence}; {report.machine.revision}", markup=False, style="dim")
-    path, line = page or report.page, json.dumps(report.told())
+    console.print(f"page     {write(report, page)}", markup=False)
+    print(json.dumps(report.told()), flush=True)
+
+
+def write(report: Report, page: Path | None = None) -> Path:
+    """The page and, beside it, what the last line says; where the page lies. Each is whole or the one before."""
+    path = page or report.page
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(report.html())
-    path.with_suffix(".json").write_text(f"{line}\n")
-    console.print(f"page     {path}", markup=False)
-    print(line, flush=True)
+    for file, text in ((path, report.html()), (path.with_suffix(".json"), f"{json.dumps(report.told())}\n")):
+        draft = file.with_name(f".{file.name}.draft")
+        draft.write_text(text)
+        draft.replace(file)
+    return path
+
+
+def check_writable(page: Path | None) -> None:
+    """That the page can be written, before anything is measured for it; None: below the current folder.
+
+    Raises:
+        typer.BadParameter: it cannot.
+    """
+    folder = (page or FOLDER / "page").parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise typer.BadParameter(f"Nothing can be written into {folder}: {error.strerror}. Choose another.") from error
 
 
 def progress() -> Progress:

@@ -53,9 +53,10 @@ def run(
     from scripts.bench import service_compare, service_load, service_reports, service_scaling
     from scripts.bench.live.stack import settings_of
     from scripts.bench.machine import this_machine
-    from scripts.bench.report import publish
+    from scripts.bench.report import check_writable, publish
     from scripts.bench.service_scaling_report import scaling
 
+    check_writable(page)
     chosen = settings_with(device=device, card=card, accepted_licences=accept_licence)
     command = f"fitting-room {shlex.join(sys.argv[1:])}"
     if simulate is not None:

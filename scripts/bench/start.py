@@ -18,7 +18,7 @@ from inference.children import end, spawn
 from inference.queue import count_ready_workers
 from inference.redis_server import RedisServer
 from models.catalog import name_of
-from scripts.devices import parse_devices
+from scripts.devices import check_there, parse_devices
 from scripts.options import FITTING_ROOM, AcceptLicence, Card, Device, card_of, settings_with
 from scripts.service import ServiceError
 
@@ -43,11 +43,15 @@ def run(
 ) -> None:
     """Time second starts against reading the weights, each in a new process. The last line is one JSON object."""
     from scripts.bench.machine import this_machine
-    from scripts.bench.report import Report, Table, progress, publish
+    from scripts.bench.report import Report, Table, check_writable, progress, publish
     from scripts.bench.spread import ratio_of, spread_of
 
     settings = settings_with(device=device, card=card, accepted_licences=accept_licence)
     name = parse_devices(device)[0]
+    check_there(name)
+    check_writable(page)
+    if random_weights is None:
+        card_of(settings)  # which says in a sentence what a worker's log would
     chosen = settings.card if random_weights is None else _random(settings, random_weights)
     accepting = [part for one in settings.accepted_licences for part in ("--accept-licence", one)]
     with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder)) as server, progress() as bar:

@@ -117,6 +117,18 @@ def overlapping(family: Counting, card: ModelCard, monkeypatch: pytest.MonkeyPat
     return Engine(card, "cpu", EngineOptions(cache_folder=tmp_path))
 
 
+def test_an_engine_for_pictures_one_by_one_times_no_batches(
+    family: Counting, card: ModelCard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Counting, "load", lambda card, device, loading: family)
+    monkeypatch.setattr("inference.loading.family_of", lambda card: Counting)
+    engine = Engine(card, "cpu", EngineOptions(cache_folder=tmp_path, alone=True))
+    assert family.calls == WARM
+    assert engine.profile is None
+    assert engine.policy.max_jobs == 1
+    assert list(tmp_path.glob("profiles/*")) == [], "the next worker times its own"
+
+
 def larger_is_faster(run: Callable[[int], Timing], *, memory_bytes: int | None) -> Profile:
     run(2)
     return Profile({1: 0.8, 2: 0.4, 4: 0.2, 8: 0.1}, {})

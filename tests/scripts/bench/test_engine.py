@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ import torch
 from typer.testing import CliRunner
 
 from models.catalog import read_card
+from scripts.bench import engine_rounds
 from scripts.bench.limits import limits_of
+from scripts.bench.making import Made, Maker
 from scripts.bench.subjects import difference, garment_for, people
 from scripts.cli import made
 
@@ -49,6 +52,40 @@ def test_a_run_against_the_published_way_tells_ratios_of_the_same_pictures(tmp_p
     assert told["cold_start_s"] > told["ready_s"] > 0
     assert page.read_text().count("<svg") == 3
     assert (tmp_path / "page.json").is_file()
+
+
+@pytest.mark.usefixtures("one_core")
+def test_what_was_measured_before_ctrl_c_is_told_and_lay_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, once = tmp_path / "page.html", engine_rounds._once
+
+    def stopping(plan: engine_rounds.Plan, name: str, maker: Maker, number: int, *others: Any) -> Made:
+        if number == 2:
+            assert json.loads(page.with_suffix(".json").read_text())["rounds"] == 1
+            raise KeyboardInterrupt
+        return once(plan, name, maker, number, *others)
+
+    monkeypatch.setattr(engine_rounds, "_once", stopping)
+    words = ["--card", "paperdoll", "--device", "cpu", "--people", "1", "--batch", "1", "--steps", "1", "--rounds", "9"]
+    run = CliRunner().invoke(made(["bench"]), ["bench", "engine", *words, "--data", str(tmp_path), "--page", str(page)])
+    assert run.exit_code == 130, run.output
+    assert json.loads(run.stdout.splitlines()[-1])["rounds"] == 1
+    assert "It was stopped before all of its rounds." in page.read_text()
+
+
+@pytest.mark.parametrize("name", ["engine", "service", "api", "start", "approximations"])
+def test_a_page_that_cannot_be_written_is_a_sentence_before_anything_is_measured(name: str) -> None:
+    run = CliRunner().invoke(made(["bench"]), ["bench", name, "--page", "/proc/none/page.html"])
+    assert run.exit_code == 2
+    assert "Nothing can be written into /proc/none" in " ".join(run.output.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("name", ["start", "approximations"])
+def test_a_gpu_that_is_not_there_is_a_sentence_before_anything_is_started(name: str) -> None:
+    run = CliRunner().invoke(made(["bench"]), ["bench", name, "--card", "paperdoll", "--device", "cuda:99"])
+    assert run.exit_code == 2
+    assert "There is no CUDA device for 'cuda:99'" in " ".join(run.output.replace("│", " ").split())
 
 
 @pytest.mark.parametrize("sizes", ["0", "1,two", ""])
