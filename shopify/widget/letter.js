@@ -51,7 +51,7 @@ export class Letter {
     try {
       await this.#service.collect(address, marketing.checked);
       this.skip();
-      this.#room.say(this.#word("email_thanks"));
+      this.#room.answer(this.#word("email_thanks"));
       email.value = "";
       marketing.checked = false;
       this.#onLeft();

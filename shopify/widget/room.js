@@ -71,6 +71,12 @@ export class Room {
     this.parts.link.hidden = true;
   }
 
+  // The same to what was pressed further down, which is not in sight together with it on a small screen.
+  answer(...words) {
+    this.say(...words);
+    this.parts.status.scrollIntoView({ block: "nearest" });
+  }
+
   complain(error) {
     if (!(error instanceof Refused)) {
       console.error(error);

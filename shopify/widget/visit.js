@@ -205,7 +205,7 @@ export class Visit {
     this.#count("add_to_cart_clicked");
     const line = await addToCart(this.#shop.cart, this.#product.variantId);
     this.#count("add_to_cart_success");
-    this.#room.say(this.#word("cart_added"));
+    this.#room.answer(this.#word("cart_added"));
     if (this.#shop.cartPage) {
       this.#room.link(this.#shop.cartPage, this.#word("cart_view"));
     }
@@ -217,7 +217,7 @@ export class Visit {
     const { shareUrl, expiresAt } = await this.#service.share(this.#made.get(this.#wish));
     const date = new Date(expiresAt).toLocaleDateString(this.#shop.language, { dateStyle: "long" });
     const how = await shareLink(shareUrl, this.#word("share_title", { product: this.#product.title }));
-    this.#room.say(how && this.#word(how, { date }));
+    this.#room.answer(how && this.#word(how, { date }));
     if (how === "shared") {
       this.#room.link(shareUrl, shareUrl);
     }
@@ -238,7 +238,7 @@ export class Visit {
   async #delete() {
     await this.#service.forget(this.#photo.fileId);
     this.#forget();
-    this.#room.say(this.#word("deleted"));
+    this.#room.answer(this.#word("deleted"));
   }
 
   #forget() {

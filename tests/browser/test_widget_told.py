@@ -259,6 +259,31 @@ def test_no_thanks_is_an_answer_that_lasts(visit: Callable[..., Page], mail: The
     assert COLLECT not in mail.asked
 
 
+def test_on_a_phone_that_lies_on_its_side_a_long_name_hides_nothing_and_answers_come_into_sight(
+    visit: Callable[..., Page], mail: ThemeStore
+) -> None:
+    mail.product["title"] = "A shirt with a name that goes on and on and on, " * 5
+    page = visit(mail, **PHONE | {"viewport": {"width": 740, "height": 360}})
+    enter(page)
+    name, choose = (
+        page.locator("#name").bounding_box(),
+        page.get_by_role("button", name="Choose a photo").bounding_box(),
+    )
+    assert name
+    assert choose
+    assert name["y"] + name["height"] <= choose["y"], "the button does not lie over the name"
+    assert choose["y"] + choose["height"] <= 360, "and is reached without scrolling"
+    give_photo(page)
+    is_ready(page)
+    try_on(page)
+    page.locator("#email").fill(ADDRESS)
+    page.locator("#leave").click()
+    for sentence in ("Thank you. Your address goes to the shop.", "It is in your cart."):
+        expect(page.get_by_role("status")).to_have_text(sentence)
+        expect(page.get_by_role("status")).to_be_in_viewport(ratio=0.9)
+        page.locator("#cart").click()
+
+
 def test_the_merchant_s_own_reason_is_told(visit: Callable[..., Page], mail: ThemeStore) -> None:
     mail.settings = ASKS | {"email_why": 'For 10 % off "your" <first> order.'}
     page = dressed(visit, mail)
