@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -17,11 +18,13 @@ from models.switches import AUTO, Switches
 
 CARDS_FOLDER = Path(__file__).parent / "cards"
 
+CATEGORIES = ("upper", "lower", "overall")
 NEEDS = ("mask", "pose", "densepose", "parsing", "category", "prompt")
 PLACEMENTS = ("device", "offload", "balanced")
 PRECISIONS = ("float64", "float32", "bfloat16", "float16")
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 SHA256 = re.compile(r"([0-9a-f]{64})?")
+SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})(\.\w+)")  # of a network that lies in several files
 RECORDS = "fetched.json"  # beside the files, what `fetch` wrote down of them
 
 
@@ -67,6 +70,10 @@ class Lora:
 
     file: str  # the `path` of one of the card's files
     scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.scale):
+            raise ValueError(f"loras.scale must be a number, not {self.scale}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +127,15 @@ class ModelCard:
         for repository in {self.repository, *(file.repository for file in self.files)} - {""}:
             if not REPOSITORY.fullmatch(repository):
                 raise ValueError(f"repository must be organisation/name, not {repository!r}")
+        if missing := _missing_shards(paths):
+            raise ValueError(f"files lacks {missing[0]}, which belongs to those that it lists")
+        if not (self.guidance_scale >= 0 and math.isfinite(self.guidance_scale)):
+            raise ValueError(f"guidance_scale must be a number from 0 up, not {self.guidance_scale}")
+        if unknown := set(self.categories) - set(CATEGORIES):
+            raise ValueError(f"categories knows {', '.join(CATEGORIES)}, not {', '.join(sorted(unknown))}")
+        for helper in (*self.helpers, *self.optional_helpers, *self.left_out_helpers):
+            if helper.family not in HELPERS:
+                raise ValueError(f"helpers prepare pictures, which {helper.name} does not")
         if self.strict and self.acceleration.quantisation != "none":
             raise ValueError("strict refuses acceleration.quantisation: take one of them out")
         if self.strict and self.approximations.asked:
@@ -154,6 +170,16 @@ class ModelCard:
         return f"Copy the files of {self.name} into {self.folder} again, then run: {self.fetching}"
 
     @property
+    def correcting(self) -> str:
+        """What to do when the files are undamaged, and not what the network needs."""
+        if self.folder.is_relative_to(CARDS_FOLDER.parent):
+            return self.mending
+        return (
+            "The files are those that the card asks for, and to fetch them again changes nothing: correct the files, "
+            f"the family or the [network] of {self.given or CARDS_FOLDER / f'{self.name}.toml'}"
+        )
+
+    @property
     def fetching(self) -> str:
         """The command that fetches it."""
         accepting = f" --accept-licence {shlex.quote(self.name)}" if self.licence.restricted else ""
@@ -173,3 +199,14 @@ class ModelCard:
             file.source or file.path,
             file.revision or own_revision or "main",
         )
+
+
+def _missing_shards(paths: Sequence[str]) -> list[str]:
+    """Those of networks of which other shards are among `paths`."""
+    shards = [match.groups() for path in paths if (match := SHARD.fullmatch(path))]
+    wanted = {
+        f"{stem}-{number:05}-of-{total}{suffix}"
+        for stem, _, total, suffix in shards
+        for number in range(1, int(total) + 1)
+    }
+    return sorted(wanted - set(paths))

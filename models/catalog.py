@@ -35,6 +35,10 @@ __all__ = [
     "read_card",
 ]
 
+TABLES = ("licence", "acceleration", "approximations", "network", "prompts")
+LISTS_OF_TABLES = ("files", "loras")
+LISTS_OF_TEXTS = ("categories", "needs", "helpers", "optional_helpers")
+
 logger = logging.getLogger(__name__)
 
 
@@ -122,6 +126,7 @@ def _is_path(card: str) -> bool:
 def _parsed(path: Path, table: Mapping[str, Any], weights: Path | None, accepted: frozenset[str]) -> ModelCard:
     """A card from its TOML table; fields that are unknown, missing or of another type are `ValueError`s naming them."""
     fields = dict(table)
+    _check_kinds(table)
     if not fields.get("files"):
         raise ValueError("files is missing: each is a [[files]] table")
     licence = dict(fields.pop("licence", {}))
@@ -155,6 +160,23 @@ def _parsed(path: Path, table: Mapping[str, Any], weights: Path | None, accepted
             "given": "" if path.parent == CARDS_FOLDER else str(path),
         },
     )
+
+
+def _check_kinds(table: Mapping[str, Any]) -> None:
+    """Tables and lists; plain fields are looked at where they are filled in."""
+    for name in TABLES:
+        if not isinstance(table.get(name, {}), dict):
+            raise ValueError(f"{name} must be a table that [{name}] begins, not {table[name]!r}")
+    for name in LISTS_OF_TABLES:
+        if not _is_list(table.get(name, []), dict):
+            raise ValueError(f"{name} must be tables that [[{name}]] begins, not {table[name]!r}")
+    for name in LISTS_OF_TEXTS:
+        if not _is_list(table.get(name, []), str):
+            raise ValueError(f"{name} must be a list of texts, not {table[name]!r}")
+
+
+def _is_list(value: object, kind: type) -> bool:
+    return isinstance(value, list) and all(isinstance(one, kind) for one in value)
 
 
 def _approximations(table: Mapping[str, Any]) -> Approximations:

@@ -30,6 +30,13 @@ BESIDE_BLOCKS = {
 """Not among them is `final_layer.adaLN_modulation.1`, whose halves diffusers has the other way round."""
 
 
+def published_names(flat: str) -> list[str]:
+    """The modules of a block that may be called so where underscores stand for dots."""
+    kind, _, rest = flat.partition("_blocks_")
+    number = rest.partition("_")[0]
+    return [f"{kind}_blocks.{number}.{name}" for name in IN_BLOCK]
+
+
 def in_diffusers(module: str) -> tuple[str, ...]:
     """Its names in diffusers: of the modules whose weights, one below the other, are its own; none if it has none."""
     if module in BESIDE_BLOCKS:

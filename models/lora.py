@@ -1,8 +1,8 @@
 """LoRA files merged into a network's tensors before it is built: `W + scale * (alpha / rank) * B A`.
 
 The files come as their trainers write them: `lora_A`/`lora_B` or `lora_down`/`lora_up`, with or without `.alpha`,
-below the prefixes of PREFIXES, under diffusers' names or FLUX.2's own. Nothing in them is passed over: a key that lands
-nowhere is an error.
+below the prefixes of PREFIXES or FLAT_PREFIXES, under diffusers' names or FLUX.2's own. Nothing in them is passed over:
+a key that lands nowhere is an error.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from torch import Tensor
 from models.catalog import Lora, ModelCard
 from models.files.checking import WeightsError, checked_file
 from models.files.mapping import overwrite
-from models.flux_names import in_diffusers
+from models.flux_names import in_diffusers, published_names
 
 DENOISERS = ("transformer/", "unet/")
 """Folders of a checkpoint that LoRAs are for; a checkpoint without folders is one network."""
 
 PREFIXES = ("base_model.model.", "diffusion_model.", "transformer.", "unet.")
+FLAT_PREFIXES = ("lora_unet_", "lora_transformer_")
+"""Of kohya's trainers, which write underscores for the dots between a module's names."""
+
 KINDS = {
     "lora_A.weight": "down",
     "lora_A.default.weight": "down",
@@ -31,6 +34,8 @@ KINDS = {
     "lora_B.weight": "up",
     "lora_B.default.weight": "up",
     "lora_up.weight": "up",
+    "lora.down.weight": "down",
+    "lora.up.weight": "up",
     "alpha": "alpha",
 }
 """How a key ends -> which of a pair it is."""
@@ -106,12 +111,14 @@ def _pairs(card: ModelCard, lora: Lora, tensors: Mapping[str, Tensor]) -> dict[s
                 stray.add(key)
             pair.parts[kind] = part
             pair.keys.append(key)
+    if not read:
+        raise WeightsError(f"The LoRA {lora.file} of {card.name} is empty. {card.correcting}")
     stray |= {key for name, pair in pairs.items() if not pair.fits(tensors[name]) for key in pair.keys}
     if stray:
         named = ", ".join(sorted(stray)[:NUM_NAMED]) + (
             f" and {len(stray) - NUM_NAMED} more" * (len(stray) > NUM_NAMED)
         )
-        raise WeightsError(f"The LoRA {lora.file} of {card.name} does not fit its network: {named}. {card.mending}")
+        raise WeightsError(f"The LoRA {lora.file} of {card.name} does not fit its network: {named}. {card.correcting}")
     return pairs
 
 
@@ -131,8 +138,16 @@ def _weights(module: str, tensors: Mapping[str, Tensor]) -> list[str]:
         names = [f"{one}.weight" for one in modules]
         if names and all(name in tensors for name in names):
             return names
+    if flat := next((prefix for prefix in FLAT_PREFIXES if module.startswith(prefix)), ""):
+        return _weights(_dotted(module.removeprefix(flat), tensors), tensors)
     prefix = next((prefix for prefix in PREFIXES if module.startswith(prefix)), "")
     return _weights(module.removeprefix(prefix), tensors) if prefix else []
+
+
+def _dotted(flat: str, tensors: Mapping[str, Tensor]) -> str:
+    """The module that is called so where underscores stand for dots; empty when there is none."""
+    own = (name.removesuffix(".weight") for name in tensors if name.endswith(".weight"))
+    return next((name for name in (*own, *published_names(flat)) if name.replace(".", "_") == flat), "")
 
 
 def _read(card: ModelCard, lora: Lora) -> tuple[dict[str, Tensor], float | None]:
@@ -143,7 +158,7 @@ def _read(card: ModelCard, lora: Lora) -> tuple[dict[str, Tensor], float | None]
             tensors = {key: mapped.get_tensor(key) for key in mapped.keys()}  # noqa: SIM118 - not a dict
             header = json.loads((mapped.metadata() or {}).get("lora_adapter_metadata", "{}"))
     except (SafetensorError, ValueError) as error:
-        raise WeightsError(f"{path} is no safetensors file: {error}. {card.mending}") from error
+        raise WeightsError(f"{path} is no safetensors file: {error}. {card.correcting}") from error
     said = {key.rpartition(".")[2]: value for key, value in header.items()}
     if said.get("use_rslora") or said.get("alpha_pattern") or said.get("use_dora"):
         raise WeightsError(

@@ -25,9 +25,9 @@ def settings_of(card: ModelCard, path: str) -> Settings:
     try:
         settings = json.loads(read_from.read_text())
     except ValueError as error:
-        raise WeightsError(f"{read_from} is not JSON: {error}. {card.mending}") from error
+        raise WeightsError(f"{read_from} is not JSON: {error}. {card.correcting}") from error
     if not isinstance(settings, dict):
-        raise WeightsError(f"{read_from} holds no settings. {card.mending}")
+        raise WeightsError(f"{read_from} holds no settings. {card.correcting}")
     return settings
 
 

@@ -60,9 +60,9 @@ def load_tensors(card: ModelCard, folder: str = "", device: torch.device = CPU) 
         try:
             read = mapped_tensors(path, device)
         except SafetensorError as error:
-            raise WeightsError(f"{path} is no safetensors file: {error}. {card.mending}") from error
+            raise WeightsError(f"{path} is no safetensors file: {error}. {card.correcting}") from error
         if twice := sorted(set(tensors) & set(read)):
-            raise WeightsError(f"Several files of {card.name} have {_named(twice)}. {card.mending}")
+            raise WeightsError(f"Several files of {card.name} have {_named(twice)}. {card.correcting}")
         tensors.update(read)
     return merged(card, tensors, folder)
 
@@ -116,7 +116,7 @@ def _check_fit(wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], card
         "of another kind of number": kinds,
     }
     if told := [f"{problem} {_named(names)}" for problem, names in problems.items() if names]:
-        raise WeightsError(f"The weights of {card.name} do not fit its network: {'; '.join(told)}. {card.mending}")
+        raise WeightsError(f"The weights of {card.name} do not fit its network: {'; '.join(told)}. {card.correcting}")
 
 
 def _named(keys: list[str]) -> str:

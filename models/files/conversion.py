@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,9 +15,13 @@ from torch import Tensor
 
 from models.files.checking import WeightsError
 
+NUM_NAMED = 5  # entries in a message
 
-def convert(pickled: Path, path: Path, dtype: torch.dtype) -> None:
+
+def convert(pickled: Path, path: Path, dtype: torch.dtype, name: str = "") -> None:
     """Write the tensors of a `torch.save` file, cast to `dtype`, as safetensors to `path`.
+
+    `name`: what messages call it, if not by its own.
 
     The file is mapped. Tensors that have `dtype` already are written from the mapping, so that host memory holds at
     most the cast ones: the new file once, or nothing where the precision is the same.
@@ -24,23 +29,26 @@ def convert(pickled: Path, path: Path, dtype: torch.dtype) -> None:
     Raises:
         WeightsError: it holds anything but tensors, flat or below `state_dict`, or it is damaged.
     """
-    tensors = {key: _contiguous(value, dtype) for key, value in _read(pickled).items()}
+    tensors = {key: _contiguous(value, dtype) for key, value in _read(pickled, name or pickled.name).items()}
     save_file(_apart(tensors), path)
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _read(path: Path, name: str) -> dict[str, Tensor]:
     try:
         read = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         raise WeightsError(
-            f"{path.name} holds more than tensors, and opening it could run a stranger's code: it is refused "
-            f"({_first_line(error)}). Use another repository or file."
+            f"{name} holds more than tensors{_what_more(error)}, and opening it could run a stranger's code: it is "
+            "refused. Use another repository or file."
         ) from error
     except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise WeightsError(f"{path.name} cannot be read as a PyTorch checkpoint ({_first_line(error)}).") from error
+        raise WeightsError(f"{name} cannot be read as a PyTorch checkpoint ({_first_line(error)}).") from error
     nested = read.get("state_dict", read) if isinstance(read, Mapping) else read
     if not _is_flat(nested):
-        raise WeightsError(f"{path.name} is not a flat table of tensors, nor has one under 'state_dict'.")
+        raise WeightsError(
+            f"{name} is not a flat table of tensors, nor has one under 'state_dict'; it holds {_told(nested)}. Save "
+            "the network's tensors alone, best as safetensors, and name that file in the card."
+        )
     return dict(nested)
 
 
@@ -50,6 +58,20 @@ def _is_flat(read: Any) -> bool:
         and bool(read)
         and all(isinstance(key, str) and isinstance(value, Tensor) for key, value in read.items())
     )
+
+
+def _told(read: Any) -> str:
+    """What it holds besides tensors, shortly."""
+    if not isinstance(read, Mapping):
+        return f"a {type(read).__name__}"
+    others = [f"{key!r} ({type(value).__name__})" for key, value in read.items() if not isinstance(value, Tensor)]
+    return ", ".join(others[:NUM_NAMED]) + " and more" * (len(others) > NUM_NAMED) or "nothing"
+
+
+def _what_more(error: Exception) -> str:
+    """The class that a pickle asks for, as torch tells it among advice to open the file all the same."""
+    found = re.search(r"GLOBAL (\S+)", str(error))
+    return f" ({found[1]})" if found else ""
 
 
 def _contiguous(tensor: Tensor, dtype: torch.dtype) -> Tensor:

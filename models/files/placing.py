@@ -83,7 +83,7 @@ def _converted(card: ModelCard, file: WeightFile, arrival: Arrival) -> Path:
 
     path = partial_path(card, file.path)
     try:
-        convert(arrival.path, path, getattr(torch, card.precision))
+        convert(arrival.path, path, getattr(torch, card.precision), arrival.record.source)
     except ValueError:
         if arrival.is_ours:
             arrival.path.unlink()

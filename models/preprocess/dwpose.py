@@ -64,7 +64,7 @@ def _session(card: ModelCard, role: str, device: torch.device) -> Any:
     try:
         return runtime.InferenceSession(str(path), providers=providers)
     except Exception as error:  # onnxruntime's errors share no base but this
-        raise WeightsError(f"{path} is not a network that onnxruntime can run: {error}. {card.mending}") from error
+        raise WeightsError(f"{path} is not a network that onnxruntime can run: {error}. {card.correcting}") from error
 
 
 def _run(session: Any, tensor: Floats) -> list[Floats]:

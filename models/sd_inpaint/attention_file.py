@@ -77,4 +77,4 @@ def _check_copies(number: int, slot: Mapping[str, Tensor], leader: Mapping[str, 
 
 
 def _refusal(card: ModelCard, problem: str) -> WeightsError:
-    return WeightsError(f"The attention weights of {card.name} do not fit its network: {problem}. {card.mending}")
+    return WeightsError(f"The attention weights of {card.name} do not fit its network: {problem}. {card.correcting}")

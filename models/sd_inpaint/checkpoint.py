@@ -73,7 +73,7 @@ class Builder:
         # A state dict lists down, up and mid blocks in this order, which is the published file's.
         replaced = {key: shape for key, shape in shapes.items() if ".attn1." in key}
         if missing := sorted(replaced.keys() - base.keys()):
-            raise WeightsError(f"The base UNet of {self.card.name} lacks {missing[0]}. {self.card.mending}")
+            raise WeightsError(f"The base UNet of {self.card.name} lacks {missing[0]}. {self.card.correcting}")
         return self.generator({**base, **attention_tensors(attention, replaced, self.card)}, config, in_channels)
 
     def leffa_networks(self, tensors: Tensors, unet: Config, vae: Config, in_channels: int) -> LeffaNetworks:
@@ -81,7 +81,7 @@ class Builder:
         parts = {prefix: below(prefix, tensors) for prefix in ("unet.", "unet_encoder.", "vae.")}
         if stray := sorted(key for key in tensors if not key.startswith(tuple(parts))):
             raise WeightsError(
-                f"The weights of {self.card.name} do not fit its network: unexpected {stray[0]}. {self.card.mending}"
+                f"The weights of {self.card.name} do not fit its network: unexpected {stray[0]}. {self.card.correcting}"
             )
         return LeffaNetworks(
             generator=self.generator(parts["unet."], unet, in_channels),
@@ -99,7 +99,8 @@ class Builder:
         for key, shape in shapes.items():
             if key in tensors and tensors[key].shape != shape:
                 raise WeightsError(
-                    f"{key} of {self.card.name} is {tuple(tensors[key].shape)}, not {tuple(shape)}. {self.card.mending}"
+                    f"{key} of {self.card.name} is {tuple(tensors[key].shape)}, not {tuple(shape)}. "
+                    f"{self.card.correcting}"
                 )
         return {key: tensor for key, tensor in tensors.items() if key not in shapes}
 

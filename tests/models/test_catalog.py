@@ -152,6 +152,14 @@ def test_a_card_of_ones_own_has_its_files_name_and_a_folder_of_the_weights(tmp_p
             "loras name files that the card does not list",
         ),
         (("height = 64", "height = "), "at line"),
+        (('categories = ["upper"]', 'categories = ["tops"]'), "categories knows upper, lower, overall, not tops"),
+        (('categories = ["upper"]', 'categories = "upper"'), "categories must be a list of texts, not 'upper'"),
+        (("height = 64", "height = 64\nguidance_scale = nan"), "guidance_scale must be a number from 0 up"),
+        (("height = 64", "height = 64\nguidance_scale = -1"), "guidance_scale must be a number from 0 up"),
+        (("height = 64", 'height = 64\nhelpers = ["paperdoll"]'), "prepare pictures, which paperdoll does not"),
+        (("height = 64", "height = 64\nnetwork = 3"), "network must be a table that [network] begins, not 3"),
+        (("height = 64", 'height = 64\nloras = ["x"]'), "loras must be tables that [[loras]] begins"),
+        (('"net.safetensors"', '"net-00002-of-00003.safetensors"'), "files lacks net-00001-of-00003.safetensors"),
     ],
 )
 def test_a_malformed_card_is_told_by_its_field(tmp_path: Path, change: tuple[str, str], said: str) -> None:

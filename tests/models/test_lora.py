@@ -76,6 +76,7 @@ def forward(tensors: dict[str, Tensor]) -> Tensor:
         ("lora_A.weight", "lora_B.weight"),
         ("lora_A.default.weight", "lora_B.default.weight"),
         ("lora_down.weight", "lora_up.weight"),
+        ("lora.down.weight", "lora.up.weight"),
     ],
 )
 def test_a_merged_layer_is_the_layer_with_its_branch(
@@ -119,6 +120,29 @@ def test_several_loras_add_up_before_rounding(tmp_path: Path) -> None:
     torch.testing.assert_close(merged.float(), exact, atol=0, rtol=2**-8)
 
 
+@pytest.mark.parametrize("prefix", ["lora_unet_", "lora_transformer_"])
+def test_underscores_for_dots_are_understood(tmp_path: Path, prefix: str) -> None:
+    module = f"{prefix}blocks_0_to_q"
+    half = {f"{module}.alpha": torch.tensor(RANK / 2)}
+    card = card_of(tmp_path, pair(module, "lora_down.weight", "lora_up.weight") | half)
+    torch.testing.assert_close(forward(load_tensors(card, "transformer/")), forward_with_pair(SCALE / 2))
+
+
+def test_underscores_are_understood_in_the_published_names_of_flux_2_too(tmp_path: Path) -> None:
+    base = {f"transformer_blocks.0.attn.to_{which}.weight": torch.zeros(OUT, IN) for which in "qkv"}
+    ups = torch.cat([UP, 2 * UP, 3 * UP])
+    module = "lora_unet_double_blocks_0_img_attn_qkv"
+    lora = {f"{module}.lora_down.weight": DOWN, f"{module}.lora_up.weight": ups}
+    merged = load_tensors(card_of(tmp_path, lora, base=base), "transformer/")
+    for factor, which in enumerate("qkv", 1):
+        torch.testing.assert_close(merged[f"transformer_blocks.0.attn.to_{which}.weight"], SCALE * factor * UP @ DOWN)
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"loras/0\.safetensors of paperdoll is empty"):
+        load_tensors(card_of(tmp_path, {}), "transformer/")
+
+
 def test_other_networks_of_the_checkpoint_stay_as_they_are(tmp_path: Path) -> None:
     card = card_of(tmp_path, pair("blocks.0.to_q"), network="vae/model.safetensors")
     assert torch.equal(load_tensors(card, "vae/")["blocks.0.to_q.weight"], BASE["blocks.0.to_q.weight"])
@@ -142,7 +166,7 @@ def test_what_fits_no_weight_is_refused_by_name(tmp_path: Path, change: dict[str
     card = card_of(tmp_path, pair("blocks.0.to_q") | change)
     with pytest.raises(WeightsError, match=named) as caught:
         load_tensors(card, "transformer/")
-    assert card.mending in str(caught.value)
+    assert card.correcting in str(caught.value)
 
 
 @pytest.mark.parametrize("setting", [{"use_rslora": True}, {"alpha_pattern": {"to_q": 3}}])

@@ -37,17 +37,20 @@ def test_weights_fill_the_network(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "named"), [(["weight"], "missing bias"), (["weight", "bias", "extra"], "unexpected extra")]
 )
-def test_keys_that_do_not_fit_are_named_with_the_mending_command(tmp_path: Path, keys: list[str], named: str) -> None:
+def test_keys_that_do_not_fit_are_named_with_what_to_correct(tmp_path: Path, keys: list[str], named: str) -> None:
     card = card_of(tmp_path, {key: torch.zeros(2, 3) if key == "weight" else torch.zeros(2) for key in keys})
     with pytest.raises(WeightsError) as caught:
         build_network(lambda: nn.Linear(3, 2), load_tensors(card), card, CPU, torch.float32)
     assert named in str(caught.value)
-    assert card.mending in str(caught.value)
+    assert card.correcting in str(caught.value)
+    assert "fitting-room fetch" not in str(caught.value)
 
 
 def test_a_tensor_of_another_shape_is_named(tmp_path: Path) -> None:
     card = card_of(tmp_path, {"weight": torch.zeros(2, 4), "bias": torch.zeros(2)})
-    with pytest.raises(WeightsError, match=r"of another shape weight \(2, 4\) instead of \(2, 3\)\. Copy the files"):
+    with pytest.raises(
+        WeightsError, match=r"of another shape weight \(2, 4\) instead of \(2, 3\)\. The files are those that"
+    ):
         build_network(lambda: nn.Linear(3, 2), load_tensors(card), card, CPU, torch.float32)
 
 

@@ -59,10 +59,17 @@ def test_a_malicious_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
     torch.save({"weight": torch.ones(2), "gift": Malicious(trace)}, path)
     pickle.loads(pickle.dumps(Malicious(trace)))
     trace.unlink()  # it does run where one lets it
-    with pytest.raises(WeightsError, match=r"net\.pth holds more than tensors.*it is refused"):
+    with pytest.raises(WeightsError, match=r"net\.pth holds more than tensors \(\S+\), and.*it is refused") as caught:
         convert(path, tmp_path / "net.safetensors", torch.float32)
     assert not trace.exists()
+    assert "\x1b" not in str(caught.value)
     assert not (tmp_path / "net.safetensors").exists()
+
+
+def test_what_is_refused_is_told_by_its_name_on_the_hub(tmp_path: Path) -> None:
+    torch.save({"epoch": 3, "model": {"weight": torch.ones(1)}}, tmp_path / "0a1b-acme--net.pth")
+    with pytest.raises(WeightsError, match=r"^nets/net\.pth is not .* holds 'epoch' \(int\), 'model' \(dict\)\."):
+        convert(tmp_path / "0a1b-acme--net.pth", tmp_path / "net.safetensors", torch.float32, "nets/net.pth")
 
 
 @pytest.mark.parametrize(

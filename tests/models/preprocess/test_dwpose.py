@@ -155,10 +155,10 @@ def test_without_onnxruntime_one_sentence_says_what_to_install(
         DWPose.load(card, CPU)
 
 
-def test_a_damaged_network_is_named_with_the_mending_command(tmp_path: Path) -> None:
+def test_a_damaged_network_is_named_with_what_to_correct(tmp_path: Path) -> None:
     card = small_card(tmp_path)
     card.path("detector.onnx").write_bytes(b"not a network")
-    with pytest.raises(WeightsError, match=r"detector\.onnx.*fitting-room fetch small-dwpose"):
+    with pytest.raises(WeightsError, match=r"detector\.onnx.*correct the files"):
         DWPose.load(card_of(tmp_path, "dwpose", network=card.network), CPU)
 
 
