@@ -49,7 +49,7 @@ def _of(plan: Plan, measured: Measured, name: str, batch: int) -> dict[str, Any]
         "loop_s_per_picture": loop_per_s.per,
         "loop_share": spread_of([one.loop_s / one.seconds for one in made]),
         "tflops": tflops,
-        "peak_share": tflops.times(1 / measured.limits.tflops.median),
+        "peak_share": tflops.times(1 / measured.limits.tflops),
         "peak_gib": measured.peak_gib[name],
     }
 

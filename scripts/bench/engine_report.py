@@ -86,7 +86,7 @@ def _roofline(plan: Plan, measured: Measured, figures: dict[str, Any]) -> Plot:
     for batch, of in figures["by_batch"].items():
         work = denoise_tflop(measured, known(int(batch)), int(batch)) * int(batch) / plan.num_steps
         points[work * 1e12 / weights] = of["tflops"].median
-    peak, moved = measured.limits.tflops.median, measured.limits.gbytes.median
+    peak, moved = measured.limits.tflops, measured.limits.gbytes
     ridge = peak * 1e3 / moved
     intensities = np.geomspace(min(1.0, *points), max(4 * ridge, *points) * 2, 60)
     roof = Line("roof", list(intensities), [min(peak, moved * one / 1e3) for one in intensities], marked=False)

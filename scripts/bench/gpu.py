@@ -22,6 +22,7 @@ from scripts.bench.report import FOLDER, Report, check_writable, progress, publi
 from scripts.devices import check_there, parse_devices
 
 NOTE = "Random weights in the published layout and size: times and memory are those of the published ones."
+LEFT_NOTE = "{} part(s) are left: the same command again measures them."
 
 
 def run(
@@ -105,6 +106,7 @@ def _before(path: Path, asked: dict[str, Any]) -> dict[str, str]:
 def _report(suite: Suite, states: dict[str, str], asked: dict[str, Any], machine: Machine) -> Report:
     paths = {name: result_in(suite.folder, name) for name, state in states.items() if state != LEFT}
     results = {name: json.loads(path.read_text()) for name, path in paths.items() if path.is_file()}
+    num_left = sum(states.get(part.name) == LEFT for part in suite.parts)
     verdicts = {bar.what: bar.verdict(results)[1] for bar in bars_of(suite.cards)}
     return Report(
         name="suite",
@@ -113,7 +115,7 @@ def _report(suite: Suite, states: dict[str, str], asked: dict[str, Any], machine
         machine=machine,
         figures={"asked": asked, "parts": states, "bars": verdicts, "results": results},
         tables=tables_of(suite.cards, states, results),
-        notes=(NOTE,),
+        notes=(NOTE, LEFT_NOTE.format(num_left)) if num_left else (NOTE,),
     )
 
 

@@ -116,17 +116,27 @@ def pictured(card: ModelCard, device: torch.device, cache: Path, folder: Path) -
 
 
 def start(card: ModelCard, device: str, cache: Path) -> dict[str, Any]:
-    """Seconds of reading the weights alone, and until a worker's engine is ready; and what it knows of batches."""
+    """Seconds of reading the weights alone, and until a worker's engine is ready; and what it knows of batches.
+
+    `knew_batches`: it was ready here before, and timed none.
+    """
     started = time.perf_counter()
     family_of(card).load(card, torch.device(device), Loading())
     read_s = time.perf_counter() - started
     gc.collect()
+    known = _profiles(cache)
     started = time.perf_counter()
     engine = Engine(card, device, EngineOptions(cache_folder=cache))
     ready_s = time.perf_counter() - started
+    knew_batches = _profiles(cache) == known
     profile = engine.profile
     batch_s = {} if profile is None else {str(size): seconds for size, seconds in profile.seconds.items()}
-    return {"card": card.name, "weights_s": read_s, "ready_s": ready_s, "batch_s": batch_s}
+    told = {"card": card.name, "weights_s": read_s, "ready_s": ready_s, "knew_batches": knew_batches}
+    return told | {"batch_s": batch_s}
+
+
+def _profiles(cache: Path) -> set[Path]:
+    return set(cache.glob("profiles/*.json"))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from models.catalog import read_card
 from scripts.bench import engine_rounds
-from scripts.bench.limits import limits_of
+from scripts.bench.limits import least_s, limits_of
 from scripts.bench.making import Made, Maker
 from scripts.bench.subjects import difference, garment_for, people
 from scripts.cli import made
@@ -113,5 +113,40 @@ def test_a_difference_is_a_share_of_the_range_and_that_of_the_worst_picture() ->
 
 def test_the_limits_are_what_the_device_does() -> None:
     limits = limits_of(torch.device("cpu"), torch.float32)
-    assert 1e-4 < limits.tflops.median < 100
-    assert limits.gbytes.low <= limits.gbytes.median <= limits.gbytes.high
+    assert 1e-4 < limits.tflops < 100
+    assert 0.1 < limits.gbytes < 10_000
+
+
+class Busy:
+    """A device that works through what it was given; each launch, and each wait for its end, costs the caller time.
+
+    `slow_waits`: those during which somebody else had it.
+    """
+
+    def __init__(self, work_s: float, slow_waits: Container[int]) -> None:
+        self.work_s, self.slow_waits = work_s, slow_waits
+        self.now = self.free_at = 0.0
+        self.num_waits = 0
+
+    def launch(self) -> None:
+        self.now += 5e-6
+        self.free_at = max(self.free_at, self.now) + self.work_s
+
+    def wait(self) -> None:
+        self.num_waits += 1
+        self.now = max(self.now, self.free_at) + 3e-4 + 0.2 * (self.num_waits in self.slow_waits)
+
+    def clock(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("work_s", "slow_waits"), [(2e-5, range(30, 38)), (1.4e-3, range(16, 24)), (0.3, range(6, 14))]
+)
+def test_a_device_s_peak_counts_neither_launches_nor_waits_nor_what_others_took(
+    work_s: float, slow_waits: range
+) -> None:
+    device = Busy(work_s, slow_waits)
+    assert least_s(device.launch, device.wait, device.clock) == pytest.approx(work_s, rel=0.01)
+    assert device.num_waits > slow_waits.stop
+    assert device.now - 0.2 * len(slow_waits) < 10 * max(work_s, 0.12), "enough to measure, and no more"

@@ -64,9 +64,11 @@ def test_every_part_of_a_card_runs(card: str, tmp_path: Path) -> None:
     assert results[f"engine-{card}"]["same_pictures"] is True
     assert results[f"proof-{card}"]["forward_error"] < 1e-5
     assert results[f"worker-{card}"]["batch_s"]
+    assert results[f"worker-{card}"]["knew_batches"] is False
+    assert results[f"again-{card}"]["knew_batches"] is True
     kinds = {what.removeprefix(f"{card}: "): verdict for what, verdict in told["bars"].items()}
     assert kinds.pop("a loop in which nothing waits for the GPU") == "not measured"  # there is none
-    assert set(kinds.values()) <= {"met", "not met"}
+    assert set(kinds.values()) <= {"met", "not met", "measured"}
     assert (tmp_path / "results" / "suite.html").is_file()
 
 
@@ -179,9 +181,11 @@ def test_what_is_known_is_on_the_disk_at_each_moment(tmp_path: Path, monkeypatch
     assert last["parts"] == {"good": MEASURED, "failing": failed, "stopping": "stopped", "last": LEFT}
     assert last["results"] == {"good": {}}
     assert set(last["bars"].values()) == {"not measured"}
+    assert "1 part(s) are left: the same command again" in told.stdout
     parts[:] = [scripted("good", "raise SystemExit('once is enough')"), scripted("last", writing(tmp_path, "last"))]
     again = called(tmp_path, "--device", "cpu", "--size", "small")
     assert again.exit_code == 0, again.output
+    assert "are left" not in again.stdout
     parts_known = json.loads(again.stdout.splitlines()[-1])["parts"]
     assert parts_known == last["parts"] | {"last": MEASURED}, "a call for some forgets nothing of the others"
     other = called(tmp_path, "--device", "cpu", "--size", "small", "--steps", "3", "--minutes", "0")
@@ -211,23 +215,35 @@ def test_each_bar_is_met_or_not_met_or_not_measured() -> None:
         f"engine-{fashn}": engine_told(1.9, 0.61),
         f"engine-{leffa}": engine_told(1.2, 0.3),
         f"proof-{fashn}": {"loop_without_synchronisation": True},
-        f"again-{fashn}": {"ready_s": 15.0, "weights_s": 2.0},
-        f"worker-{leffa}": {"batch_s": {"1": 2.0, "2": 1.9}},
+        f"again-{fashn}": {"ready_s": 15.0, "weights_s": 2.0, "knew_batches": True},
+        f"worker-{fashn}": {"ready_s": 20.0, "weights_s": 2.0, "knew_batches": False, "batch_s": {"1": 2.0}},
+        f"worker-{leffa}": {"ready_s": 9.0, "weights_s": 2.0, "knew_batches": True, "batch_s": {"1": 2.0, "2": 1.9}},
+        "attention": {"leffa": {"MATH": None}},
     }
     verdicts = {bar.what: bar.verdict(results)[1] for bar in bars_of((fashn, leffa))}
     assert verdicts == {
         f"{fashn}: loop, times as fast as published": "not met",
         f"{fashn}: loop's share of the matmul peak of the same run": "met",
         f"{fashn}: a loop in which nothing waits for the GPU": "met",
-        f"{fashn}: seconds a picture by batch": "not measured",
+        f"{fashn}: seconds a picture in batches of so many sizes": "not met",
         f"{fashn}: second start, times reading the weights": "not met",
-        f"{leffa}: loop, times as fast as published": "met",
-        f"{leffa}: loop's share of the matmul peak of the same run": "met",
+        f"{leffa}: loop, times as fast as published": "measured",
+        f"{leffa}: loop's share of the matmul peak of the same run": "measured",
         f"{leffa}: a loop in which nothing waits for the GPU": "not measured",
-        f"{leffa}: seconds a picture by batch": "met",
-        "attention kernels": "not measured",
+        f"{leffa}: seconds a picture in batches of so many sizes": "met",
+        "attention kernels, at shapes of so many families": "measured",
     }
     assert [row[3] for row in tables_of((fashn, leffa), {}, results)[-1].rows] == list(verdicts.values())
+
+
+def test_a_start_says_what_it_knew_and_one_that_knew_nothing_is_no_second() -> None:
+    fashn = "fashn-vton-1.5"
+    again = {"ready_s": 20.0, "weights_s": 2.0, "knew_batches": False, "batch_s": {"1": 2.0}}
+    results = {f"worker-{fashn}": again | {"knew_batches": True}, f"again-{fashn}": again}
+    verdicts = {bar.what: bar.verdict(results)[1] for bar in bars_of((fashn,))}
+    assert verdicts[f"{fashn}: second start, times reading the weights"] == "not measured"
+    (starts,) = (table for table in tables_of((fashn,), {}, results) if table.title == "Starts of a worker")
+    assert [row[-1] for row in starts.rows] == ["known", "timed"]
 
 
 def test_what_the_bars_need_comes_first_and_can_begin_within_two_calls_of_ten_minutes() -> None:
