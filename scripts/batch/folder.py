@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Self
 
 from inference.locks import AlreadyLockedError, lock_file
+from scripts.batch.differences import difference, difference_of_rows
 from scripts.batch.disk import clear_parts, write_whole
 from scripts.batch.journal import Journal, Line
 from scripts.batch.manifest import timing_of, told_of, write_manifest
-from scripts.batch.plan import Plan, difference
+from scripts.batch.plan import Plan
 from scripts.batch.results import Result
 from scripts.batch.rows import BatchError, Row
 
 JOURNAL, LOCK, PICTURES = "journal.sqlite", "lock", "pictures"
+DRAWN = ("people", "garments", "truths", "masks")
 FULL = "{folder} cannot be written: {error}. What is done is kept: mend it, and run the same command again."
 
 
@@ -36,6 +38,7 @@ class RunFolder:
         self.plan = plan
         self._told = told
         self._rows = {row.number: row for row in plan.rows}
+        self._check_no_inputs()
         try:
             (folder / PICTURES).mkdir(parents=True, exist_ok=True)
             self._lock = lock_file(folder / LOCK)
@@ -49,13 +52,25 @@ class RunFolder:
         clear_parts(folder / PICTURES)
 
     def _check_plan(self) -> None:
-        now = self.plan.told()
+        now, rows = self.plan.told(), self.plan.told_rows()
         if (before := self.journal.fact("plan")) is None:
+            self.journal.keep("rows", rows)
             self.journal.keep("plan", now)
-        elif changed := difference(before, now):
+        elif before != now:
+            changed = [difference(before, now)]
+            if before["rows_sha256"] != now["rows_sha256"]:
+                changed.append(difference_of_rows(self.journal.fact("rows") or [], rows))
             raise BatchError(
-                f"{self.folder} holds another run: {changed}. Give the same rows and options to go on with it, "
-                "or another folder with -o."
+                f"{self.folder} holds another run; this one has {', '.join(filter(None, changed)) or 'other rows'}. "
+                "Give the same rows and options to go on with it, or another folder with -o."
+            )
+
+    def _check_no_inputs(self) -> None:
+        found = [name for name in DRAWN if (self.folder / name).is_dir()]
+        if found and not (self.folder / JOURNAL).is_file():
+            raise BatchError(
+                f"{self.folder} holds what goes into a run ({', '.join(found)}), not what comes out of one: "
+                "choose another folder with -o."
             )
 
     def left(self) -> list[Row]:

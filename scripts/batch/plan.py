@@ -33,7 +33,7 @@ class Plan:
 
     def told(self) -> dict[str, Any]:
         """For JSON; two that are alike make the same pictures."""
-        rows = json.dumps([asdict(row) for row in self.rows], sort_keys=True)
+        rows = json.dumps(self.told_rows(), sort_keys=True)
         return {
             "num_rows": len(self.rows),
             "rows_sha256": hashlib.sha256(rows.encode()).hexdigest(),
@@ -43,6 +43,10 @@ class Plan:
             "uses_masks": self.uses_masks,
             "versions": versions(),
         }
+
+    def told_rows(self) -> list[dict[str, Any]]:
+        """Of each row what it is, by column."""
+        return [asdict(row) for row in self.rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +92,6 @@ def digest_of_card(card: ModelCard) -> str:
 def versions() -> dict[str, str]:
     """Of what may change a picture."""
     return {name: importlib.metadata.version(name) for name in PACKAGES}
-
-
-def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """What tells two plans apart, in words; nothing where they are alike."""
-    names = [name for name in now if before.get(name) != now[name]]
-    return ", ".join(f"{name} was {before.get(name)}, now {now[name]}" for name in names)
 
 
 def absolute_card(card: str) -> str:

@@ -94,7 +94,7 @@ def test_a_stopped_run_ends_what_it_began_and_says_what_is_left(tmp_path: Path) 
     wait_until(lambda: not any(map(is_alive, children)), within_s=60)
     code, _, said = batch("-o", output, table, *PAPERDOLL, "--steps", "4")
     assert code == 2
-    assert "holds another run: rows_sha256 was" in said
+    assert "holds another run; this one has steps 4 instead of the card's in row 5. Give the same" in said
 
 
 @pytest.mark.timeout(600)
