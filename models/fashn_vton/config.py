@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Self
 
-from models.catalog import CardError
+from models.fields import filled
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class NetworkConfig:
     patch_mixer_depth: int = 4
 
     def __post_init__(self) -> None:
+        if min(self.hidden_size, self.n_heads, self.channels_in, self.patch_size) < 1:
+            raise ValueError("hidden_size, n_heads, channels_in and patch_size must be at least 1")
         if self.hidden_size % self.n_heads:
             raise ValueError(f"hidden_size {self.hidden_size} is no multiple of n_heads {self.n_heads}")
         if len(self.axes_dim) != 3 or any(axis % 2 for axis in self.axes_dim):
@@ -48,17 +50,12 @@ class NetworkConfig:
         """With the fields of `table` in place of the defaults.
 
         Raises:
-            CardError: a field is unknown, or they do not go together.
+            ValueError, TypeError: a field is unknown or of another type, or they do not go together.
         """
-        if unknown := set(table) - {field.name for field in fields(cls)}:
-            raise CardError(f"The network of fashn_vton has no {', '.join(sorted(unknown))}.")
         given = dict(table)
         if "axes_dim" in given:
             given["axes_dim"] = tuple(given["axes_dim"])
-        try:
-            return cls(**given)
-        except (TypeError, ValueError, ZeroDivisionError) as error:
-            raise CardError(f"The network of fashn_vton cannot be built: {error}.") from error
+        return filled(cls, "network.", given)
 
     @property
     def head_size(self) -> int:

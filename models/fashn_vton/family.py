@@ -147,9 +147,12 @@ def network_config(card: ModelCard) -> NetworkConfig:
     """Of the card's `network` table.
 
     Raises:
-        CardError: it has unknown fields, or the canvas is not made of whole patches.
+        CardError: it makes no network, or the canvas is not made of whole patches.
     """
-    config = NetworkConfig.of(card.network)
+    try:
+        config = NetworkConfig.of(card.network)
+    except (TypeError, ValueError) as error:
+        raise CardError(f"The model card {card.name} is malformed: {error}.") from error
     if card.height % config.patch_size or card.width % config.patch_size:
         raise CardError(
             f"{card.name}: height {card.height} and width {card.width} must be multiples of {config.patch_size}."

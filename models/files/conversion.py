@@ -18,18 +18,18 @@ from models.files.checking import WeightsError
 NUM_NAMED = 5  # entries in a message
 
 
-def convert(pickled: Path, path: Path, dtype: torch.dtype, name: str = "") -> None:
-    """Write the tensors of a `torch.save` file, cast to `dtype`, as safetensors to `path`.
+def convert(pickled: Path, path: Path, name: str = "") -> None:
+    """Write the tensors of a `torch.save` file as safetensors to `path`, each in the precision that it has.
 
+    What a card computes in, its loading casts to: rounded here, the file would no longer serve a card of a higher one.
     `name`: what messages call it, if not by its own.
 
-    The file is mapped. Tensors that have `dtype` already are written from the mapping, so that host memory holds at
-    most the cast ones: the new file once, or nothing where the precision is the same.
+    The file is mapped and written from there, so that host memory holds next to nothing of it.
 
     Raises:
         WeightsError: it holds anything but tensors, flat or below `state_dict`, or it is damaged.
     """
-    tensors = {key: _contiguous(value, dtype) for key, value in _read(pickled, name or pickled.name).items()}
+    tensors = {key: value.detach().contiguous() for key, value in _read(pickled, name or pickled.name).items()}
     save_file(_apart(tensors), path)
 
 
@@ -72,10 +72,6 @@ def _what_more(error: Exception) -> str:
     """The class that a pickle asks for, as torch tells it among advice to open the file all the same."""
     found = re.search(r"GLOBAL (\S+)", str(error))
     return f" ({found[1]})" if found else ""
-
-
-def _contiguous(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    return (tensor.to(dtype) if tensor.is_floating_point() else tensor).detach().contiguous()
 
 
 def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -16,6 +16,7 @@ from models.files.hub import FetchError
 from models.files.mirror import from_mirror
 from models.files.placing import PARTIAL
 from models.files.records import Record, write_record
+from models.files.standins import problem_of_kind
 
 Say = Callable[[str], None]
 
@@ -79,5 +80,7 @@ def _write_down_own(card: ModelCard) -> None:
     for file in card.files:
         path = card.path(file.path)
         if not card.origin(file)[0] and not file.sha256 and path.is_file():
+            if problem := problem_of_kind(path):
+                raise FetchError(f"{path} {problem}.")
             asked = Record(path.stat().st_size, sha256_of(path), *card.origin(file)[::2], source=card.origin(file)[1])
             write_record(card.folder, file.path, asked)

@@ -14,6 +14,7 @@ from models.catalog import ModelCard, WeightFile
 from models.files.checking import remember_sha256, sha256_of
 from models.files.hub import FetchError
 from models.files.records import Record, write_record
+from models.files.standins import problem_of_kind
 
 PARTIAL = ".partial"  # folder beside the files, for what is not whole
 
@@ -42,7 +43,7 @@ def place(card: ModelCard, file: WeightFile, arrival: Arrival) -> None:
     """Put a file in place. Written down first: when the power fails in between, it is fetched from its partial.
 
     Raises:
-        FetchError: it is another file than it should be.
+        FetchError: it is another file than it should be, or none of a checkpoint's.
         WeightsError: it cannot be converted.
     """
     sha256 = _checked(card, file, arrival)
@@ -62,6 +63,10 @@ def place(card: ModelCard, file: WeightFile, arrival: Arrival) -> None:
 
 def _checked(card: ModelCard, file: WeightFile, arrival: Arrival) -> str:
     """The SHA-256 of what arrived, when it is that of the card and of where it came from."""
+    if problem := problem_of_kind(arrival.path):
+        if arrival.is_ours:
+            arrival.path.unlink()
+        raise FetchError(f"{arrival.record.source or file.path} of {card.name} {problem}.")
     sha256, size = sha256_of(arrival.path), arrival.path.stat().st_size
     is_cards = not file.sha256 or not arrival.is_source or (size, sha256) == (file.size, file.sha256)
     is_origins = not arrival.record.sha256 or sha256 == arrival.record.sha256
@@ -77,13 +82,11 @@ def _checked(card: ModelCard, file: WeightFile, arrival: Arrival) -> str:
 
 
 def _converted(card: ModelCard, file: WeightFile, arrival: Arrival) -> Path:
-    import torch  # only here: most files are safetensors on the hub
-
-    from models.files.conversion import convert
+    from models.files.conversion import convert  # only here: it imports torch, and most files are safetensors already
 
     path = partial_path(card, file.path)
     try:
-        convert(arrival.path, path, getattr(torch, card.precision), arrival.record.source)
+        convert(arrival.path, path, arrival.record.source)
     except ValueError:
         if arrival.is_ours:
             arrival.path.unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pkgutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -40,6 +41,11 @@ class Segmenter(Protocol):
     """The thing on which `points` `[N, 2]` (x, y in pixels) lie: 255 on it, 0 elsewhere."""
 
     def __call__(self, image: Image, points: npt.NDArray[np.float32]) -> Mask: ...
+
+
+def finders(helpers: Iterable[ModelCard]) -> list[ModelCard]:
+    """Those with which masks are found."""
+    return [helper for helper in helpers if SLOTS[helper.family] == "parser"]
 
 
 @dataclass(frozen=True, slots=True)

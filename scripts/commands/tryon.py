@@ -19,6 +19,8 @@ from inference.batching import make_one
 from inference.jobs import BatchKey, Category, GenerationError
 from inference.options import EngineOptions
 from models.base import Image, TryOnInputs
+from models.catalog import ModelCard
+from models.preprocess.helpers import finders
 from scripts.devices import parse_devices
 from scripts.options import AcceptLicence, Card, Device, card_of, settings_with
 
@@ -49,6 +51,8 @@ def run(
     if not output.parent.is_dir():
         raise typer.BadParameter(f"There is no folder {output.parent} for the picture.")
     chosen = card_of(settings_with(device=device, card=card, accepted_licences=accept_licence))
+    if mask is None and "mask" in chosen.needs:
+        _check_finders(chosen)
     chosen_seed = secrets.randbelow(2**31) if seed is None else seed
     inputs = TryOnInputs(
         person=_pixels(person),
@@ -78,6 +82,23 @@ def run(
     told = {"output": str(output), "card": chosen.name, "seed": chosen_seed, "warnings": made.warnings}
     optimisations = [one.as_dict() for one in made.optimisations]
     print(json.dumps(told | seconds | {"optimisations": optimisations}))
+
+
+def _check_finders(card: ModelCard) -> None:
+    """Before gigabytes are loaded for nothing: without a mask, something must find it.
+
+    Raises:
+        typer.BadParameter: nothing that the card names is here and accepted.
+    """
+    usable = finders([*card.helpers, *card.optional_helpers])
+    if any(helper.is_fetched or helper in card.helpers for helper in usable):
+        return
+    words = f"{card.name} must know where the garment may be drawn: give a picture of it with --mask"
+    ways = [f"run {helper.fetching}" for helper in usable]
+    for helper in finders(card.left_out_helpers):
+        accepting = f"add --accept-licence {helper.name} here"
+        ways.append(accepting if helper.is_fetched else f"run {helper.fetching} and {accepting}")
+    raise typer.BadParameter(", or ".join([words, *ways]) + ".")
 
 
 def _pixels(path: Path) -> Image:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,9 @@ import torch
 from torch import Tensor
 
 from models.base import Loading
-from models.catalog import CardError
+from models.catalog import CardError, read_card
 from models.fashn_vton.config import NetworkConfig
-from models.fashn_vton.family import FashnVton
+from models.fashn_vton.family import FashnVton, network_config
 from models.fashn_vton.network import TryOnNetwork, unpatched
 from models.fashn_vton.rotation import rotated, rotations
 from scripts.checkpoints.fashn_vton import SMALL, small_card, small_network
@@ -58,12 +59,14 @@ def test_biases_of_queries_and_the_slot_for_guidance_come_and_go_with_their_opti
         ({"n_heads": 3}, "n_heads 3"),
         ({"axes_dim": [16, 56, 54]}, "add up"),
         ({"axes_dim": [128]}, "three"),
-        ({"hidden_size": "large"}, "cannot be built"),
+        ({"axes_dim": 128}, "not iterable"),
+        ({"hidden_size": "large"}, "network.hidden_size must be a whole number, not 'large'"),
+        ({"n_heads": 0}, "at least 1"),
     ],
 )
 def test_hyper_parameters_that_make_no_network_are_a_card_error(table: dict[str, Any], told: str) -> None:
-    with pytest.raises(CardError, match=told):
-        NetworkConfig.of(table)
+    with pytest.raises(CardError, match=rf"The model card fashn-vton-1\.5 is malformed: .*{told}"):
+        network_config(dataclasses.replace(read_card("fashn-vton-1.5"), network=table))
 
 
 def test_nothing_of_a_loaded_network_is_left_on_meta(tmp_path: Path) -> None:

@@ -168,11 +168,20 @@ def test_tryon_on_the_cpu_of_a_machine_with_a_gpu_is_the_small_card_s(
         (("-o", "nowhere/worn.png"), "There is no folder nowhere for the picture"),
         (("-o", "docs"), "'docs' is a directory"),
         (("-o", "worn.png", "--mask", "README.md"), "README.md: This file is not a picture"),
+        (
+            ("-o", "worn.png", "--card", "leffa-vitonhd"),
+            "with --mask, or run fitting-room fetch fashn-human-parser --accept-licence fashn-human-parser and add "
+            "--accept-licence fashn-human-parser here.",
+        ),
+        (
+            ("-o", "worn.png", "--card", "leffa-vitonhd", "--accept-licence", "fashn-human-parser"),
+            "with --mask, or run fitting-room fetch fashn-human-parser --accept-licence fashn-human-parser.",
+        ),
     ],
 )
-def test_tryon_says_at_once_what_it_cannot_do(words: tuple[str, ...], sentence: str) -> None:
+def test_tryon_says_at_once_what_it_cannot_do(tmp_path: Path, words: tuple[str, ...], sentence: str) -> None:
     figure = "api/static/samples/figures/ada.png"
-    said = fitting_room("tryon", figure, figure, *words)
+    said = fitting_room("tryon", figure, figure, *words, FITTING_ROOM_WEIGHTS=str(tmp_path))
     assert said.returncode == 2
     assert sentence in " ".join(said.stderr.replace("│", " ").split())
 

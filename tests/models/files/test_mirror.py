@@ -123,6 +123,22 @@ def test_what_the_folder_lacks_is_named_and_nothing_is_taken(tmp_path: Path) -> 
     assert read_records(card.folder) == {}
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 5000\n"
+STANDINS = [(POINTER, "is only Git LFS's pointer"), (b"\n<!DOCTYPE html>\n<html>", "is a web page")]
+
+
+@pytest.mark.parametrize(("content", "sentence"), STANDINS, ids=["pointer", "page"])
+def test_what_stands_in_for_a_file_is_not_taken_for_it(tmp_path: Path, content: bytes, sentence: str) -> None:
+    card, mirror = card_in(tmp_path), repository_folder(tmp_path / "mirror")
+    (mirror / "acme/doll/nets/net.safetensors").unlink()
+    (mirror / "acme/doll/nets/net.safetensors").write_bytes(content)
+    with pytest.raises(FetchError, match=f"nets/net.safetensors of mine {sentence}"):
+        fetch(card, mirror)
+    assert read_records(card.folder) == {}
+    assert not card.path("net.safetensors").exists()
+    assert (mirror / "acme/doll/nets/net.safetensors").read_bytes() == content
+
+
 def test_a_damaged_weights_folder_is_refused(tmp_path: Path) -> None:
     card, mirror = card_in(tmp_path), weights_folder(tmp_path / "mirror")
     (mirror / "mine/net.safetensors").write_bytes(CONTENT[:-1] + b"?")
@@ -154,6 +170,10 @@ def test_a_card_of_ones_own_files_needs_no_hub(tmp_path: Path) -> None:
     card = load_card(str(tmp_path / "own.toml"), tmp_path / "weights")
     with pytest.raises(ValueError, match=r"net\.safetensors is missing\. Copy the files of own into"):
         fetch(card)
+    for content, sentence in STANDINS:
+        (tmp_path / "net.safetensors").write_bytes(content)
+        with pytest.raises(FetchError, match=rf"net\.safetensors {sentence}"):
+            fetch(card)
     (tmp_path / "net.safetensors").write_bytes(CONTENT)
     assert fetch(card) == []
     assert read_records(tmp_path)["net.safetensors"].size == 5000
