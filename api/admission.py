@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.blocked import QUOTA_USED, Blocked
-from api.contract import BlockCode
+from api.contract import BlockCause, BlockCode
 from inference.jobs import Admission, Refusal
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def blocked(submission: Submission) -> Blocked:
             return Blocked(BlockCode.QUOTA_EXCEEDED, QUOTA_USED)
         case _:
             sentence = f"The fitting room is full just now. Please try again {_in(wait_s)}."
-            return Blocked(BlockCode.CREATION_FAILED, sentence, max(1, wait_s))
+            return Blocked(BlockCode.CREATION_FAILED, sentence, max(1, wait_s), cause=BlockCause.QUEUE_FULL)
 
 
 def _in(seconds: int) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi.responses import JSONResponse
 
-from api.contract import JOB_ID, BlockCode, TryOnReply
+from api.contract import JOB_ID, BlockCause, BlockCode, TryOnReply
 
 if TYPE_CHECKING:
     from api.settings import Settings
@@ -14,11 +14,20 @@ if TYPE_CHECKING:
 CREATED = "Generation job created successfully"
 QUOTA_USED = "This shop has used all its try-ons of this month."
 
-EXAMPLES = {
-    BlockCode.QUOTA_EXCEEDED: QUOTA_USED,
-    BlockCode.RATE_LIMIT_EXCEEDED: "This week's try-ons are used up. Please come back in 3 days.",
-    BlockCode.BILLING_NOT_ALLOWED: "Try-on is not available in this shop now: its standard plan has ended.",
-    BlockCode.CREATION_FAILED: "The fitting room is full just now. Please try again in 2 minutes.",
+EXAMPLES: dict[BlockCode, dict[str, Any]] = {
+    BlockCode.QUOTA_EXCEEDED: {"message": QUOTA_USED},
+    BlockCode.RATE_LIMIT_EXCEEDED: {
+        "message": "This week's try-ons are used up. Please come back in 3 days.",
+        "retryAfter": 259200,
+    },
+    BlockCode.BILLING_NOT_ALLOWED: {
+        "message": "Try-on is not available in this shop now: its standard plan has ended."
+    },
+    BlockCode.CREATION_FAILED: {
+        "message": "The fitting room is full just now. Please try again in 2 minutes.",
+        "errorCode": BlockCause.QUEUE_FULL,
+        "retryAfter": 120,
+    },
 }
 STATUSES = {
     BlockCode.QUOTA_EXCEEDED: {"documented": 200, "strict": 402},
@@ -32,15 +41,24 @@ STATUSES = {
 class Blocked(Exception):
     """No generation is created, for this reason. `retry_after_s` is 0 where waiting does not help."""
 
-    def __init__(self, code: BlockCode, message: str, retry_after_s: int = 0) -> None:
+    def __init__(
+        self, code: BlockCode, message: str, retry_after_s: int = 0, *, cause: BlockCause | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.retry_after_s = retry_after_s
+        self.cause = cause
 
     def reply(self, settings: Settings) -> JSONResponse:
         """The contract's reply, in the shape of success's."""
-        body = TryOnReply(job_id="", message=self.message, code=self.code)
+        body = TryOnReply(
+            job_id="",
+            message=self.message,
+            code=self.code,
+            error_code=self.cause,
+            retry_after=self.retry_after_s or None,
+        )
         headers = {"Retry-After": str(self.retry_after_s)} if self.retry_after_s else None
         return JSONResponse(body.wire(), STATUSES[self.code][settings.blocked_status], headers)
 
@@ -50,10 +68,10 @@ def blocked_replies() -> dict[int | str, dict[str, Any]]:
     documented: dict[int | str, dict[str, Any]] = {
         200: _entry("Created; or blocked, when `code` is there", created={"jobId": JOB_ID, "message": CREATED})
     }
-    for code, sentence in EXAMPLES.items():
+    for code, told in EXAMPLES.items():
         for status in STATUSES[code].values():
             entry = documented.setdefault(status, _entry("Blocked"))
-            example = {"jobId": "", "message": sentence, "code": code}
+            example = {"jobId": "", "code": code, **told}
             entry["content"]["application/json"]["examples"][code] = {"value": example}
     return documented
 

@@ -152,6 +152,15 @@ class BlockCode(StrEnum):
     CREATION_FAILED = "CREATION_FAILED"
 
 
+class BlockCause(StrEnum):
+    """Which of the causes that the contract calls CREATION_FAILED."""
+
+    QUEUE_FULL = "QUEUE_FULL"
+    GARMENT_UNREACHABLE = "GARMENT_UNREACHABLE"
+    GARMENT_NOT_PLACED = "GARMENT_NOT_PLACED"
+    UNAVAILABLE = "UNAVAILABLE"
+
+
 class TryOnReply(Reply):
     """The job, or an empty `jobId` with the `code` and the sentence of why there is none."""
 
@@ -162,6 +171,14 @@ class TryOnReply(Reply):
     job_id: str = Field(pattern=r"^(gen_[0-9a-f]{32})?$")
     message: str
     code: BlockCode | None = Field(None, description="Present only when the generation was blocked.")
+    error_code: BlockCause | None = Field(
+        None,
+        description="Beside CREATION_FAILED: the queue is full, the product's picture cannot be fetched just now, "
+        "nothing tells how the product is worn, or Redis does not answer.",
+    )
+    retry_after: int | None = Field(
+        None, ge=1, description="Seconds until asking again may help: the header Retry-After's, which proxies may drop."
+    )
 
 
 class OptimisationReply(Reply):

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from api.admission import admission, blocked
 from api.approximations import approximations_of
 from api.blocked import CREATED, Blocked, blocked_replies
-from api.contract import BlockCode, CreditsReply, TryOn, TryOnReply
+from api.contract import BlockCause, BlockCode, CreditsReply, TryOn, TryOnReply
 from api.dependencies import ServicesDep, ShopDep, Visit, VisitDep
 from api.errors import (
     BadRequest,
@@ -91,7 +91,8 @@ async def try_on(wanted: TryOn, visit: VisitDep, idempotency_key: IdempotencyKey
     except RedisError as error:
         _count(visit, "UNAVAILABLE")
         log.error("A generation could not be queued: %s", error)
-        return Blocked(BlockCode.CREATION_FAILED, Unavailable.example, retry_after_s=5).reply(visit.shared.settings)
+        away = Blocked(BlockCode.CREATION_FAILED, Unavailable.example, 5, cause=BlockCause.UNAVAILABLE)
+        return away.reply(visit.shared.settings)
     return TryOnReply(job_id=job_id, message=CREATED)
 
 
@@ -125,12 +126,13 @@ async def _request(visit: Visit, wanted: TryOn) -> GenerationRequest:
     try:
         garment = await shared.products.find(wanted.product_id, wanted.variant_id, shop.domain)
     except FetchError:
-        raise Blocked(BlockCode.CREATION_FAILED, NO_PICTURE, retry_after_s=60) from None
+        cause = BlockCause.GARMENT_UNREACHABLE
+        raise Blocked(BlockCode.CREATION_FAILED, NO_PICTURE, retry_after_s=60, cause=cause) from None
     if garment is None:
         raise ProductNotFound
     category = wanted.category or garment.category
     if category is None:
-        raise Blocked(BlockCode.CREATION_FAILED, NOT_PLACED)
+        raise Blocked(BlockCode.CREATION_FAILED, NOT_PLACED, cause=BlockCause.GARMENT_NOT_PLACED)
     traceparent = tracing.traceparent()
     return GenerationRequest(
         generation_id=new_generation_id(),

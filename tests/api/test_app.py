@@ -109,7 +109,13 @@ def test_without_redis_credits_fail_open_and_everything_else_says_come_back(
         credits = client.get("/public/check-credits")
         assert (credits.json(), credits.headers["cache-control"]) == ({"allowed": True}, "no-store")
         blocked = client.post("/public/fitting-room", json=wanted)
-        assert blocked.json() == {"jobId": "", "message": errors.Unavailable.example, "code": "CREATION_FAILED"}
+        assert blocked.json() == {
+            "jobId": "",
+            "message": errors.Unavailable.example,
+            "code": "CREATION_FAILED",
+            "errorCode": "UNAVAILABLE",
+            "retryAfter": 5,
+        }
         assert blocked.headers["retry-after"] == "5"
         for path in (f"/public/generation/{job_id}", f"/public/generation/{job_id}/events", "/health/ready"):
             reply = client.get(path)
@@ -132,7 +138,8 @@ def test_a_full_queue_refuses_with_a_time_to_come_back_and_takes_nothing(
             for _ in range(3):
                 full = client.post("/public/fitting-room", json=wanted)
                 assert (full.status_code, full.json()["code"]) == (503, "CREATION_FAILED")
-                assert int(full.headers["retry-after"]) > 0
+                assert full.json()["errorCode"] == "QUEUE_FULL"
+                assert int(full.headers["retry-after"]) == full.json()["retryAfter"] > 0
             client.delete(f"/public/generation/{job_id}")
             assert client.post("/public/fitting-room", json=wanted).json()["jobId"], "the refused ones took nothing"
 

@@ -183,9 +183,13 @@ def test_what_cannot_be_tried_on_is_answered_as_the_contract_answers(
 def test_what_cannot_be_placed_or_had_just_now_is_a_blocked_generation(api: Api, shop: Shop) -> None:
     shop.add(31, shop.medium("teal.png"), productType="Sticker")
     shop.add(32, shop.medium("gone.png"))
-    for product, said in ((31, "how it is worn"), (32, "cannot be fetched just now")):
+    causes = {
+        31: ("GARMENT_NOT_PLACED", "how it is worn"),
+        32: ("GARMENT_UNREACHABLE", "cannot be fetched just now"),
+    }
+    for product, (cause, said) in causes.items():
         reply = Shopper(api).tries(product).json()
-        assert (reply["jobId"], reply["code"]) == ("", "CREATION_FAILED")
+        assert (reply["jobId"], reply["code"], reply["errorCode"]) == ("", "CREATION_FAILED", cause)
         assert said in reply["message"]
 
 
