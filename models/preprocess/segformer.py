@@ -15,6 +15,7 @@ from transformers.models.segformer.modeling_segformer import SegformerForSemanti
 
 from models.base import Image
 from models.catalog import CardError, ModelCard
+from models.developed import NotNumbersError
 from models.preprocess.fitting import resized
 from models.preprocess.imagenet import normalised
 from models.preprocess.parts import Part
@@ -42,8 +43,16 @@ class SegFormer:
 
     @torch.inference_mode()
     def __call__(self, image: Image) -> npt.NDArray[np.uint8]:
+        """
+        Raises:
+            NotNumbersError: the network is at fault; of what are not numbers each pixel would be background, and the
+                photograph would be told to show nobody.
+        """
         pixels = normalised(resized(image, *self._size), self._device, self._network.dtype)
-        classes = _likeliest(self._network(pixels).logits.float(), image.shape[:2])
+        logits = self._network(pixels).logits.float()
+        if not logits.isfinite().all():
+            raise NotNumbersError
+        classes = _likeliest(logits, image.shape[:2])
         parts: npt.NDArray[np.uint8] = self._parts[classes.cpu().numpy()]
         return parts
 

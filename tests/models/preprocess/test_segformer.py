@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from transformers import SegformerForSemanticSegmentation
 
 from models.catalog import CardError, ModelCard, read_card
+from models.developed import NotNumbersError
 from models.preprocess.parts import Part
 from models.preprocess.segformer import SegFormer
 from models.weights import WeightsError
@@ -47,6 +48,13 @@ def test_labels_are_the_likeliest_classes_of_transformers_own_network(card: Mode
     assert labels.dtype == np.uint8
     assert len(np.unique(labels)) > 3
     assert (labels == grown[0].argmax(0).numpy()).mean() > 0.999  # but for ties by rounding
+
+
+def test_a_damaged_network_is_not_taken_for_a_picture_without_a_person(card: ModelCard) -> None:
+    broken = SegFormer.load(card, CPU)
+    broken._network.decode_head.classifier.weight.fill_(torch.nan)
+    with pytest.raises(NotNumbersError, match="NaN"):
+        broken(IMAGE)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (500, 30)])
