@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import http
 import logging
 from typing import TYPE_CHECKING, Any
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from obstore.exceptions import BaseError
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 
 from api.errors import ApiError, BadRequest, ErrorReply, Unavailable
 from api.headers import ALWAYS
+from inference.blobs import NotStoredError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fastapi import FastAPI, Request
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +33,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(RedisError, redis_error)
+    app.add_exception_handler(NotStoredError, store_error)
+    app.add_exception_handler(BaseError, store_error)
+    app.add_exception_handler(OSError, _os_error)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -63,6 +71,18 @@ async def redis_error(request: Request, error: Exception) -> JSONResponse:
     """What is told when Redis did not do what a request needs."""
     log.error("Redis failed a request: %s", error)
     return await _api_error(request, Unavailable())
+
+
+async def store_error(request: Request, error: Exception) -> JSONResponse:
+    """What is told when the store of the pictures did not do what a request needs."""
+    log.error("The pictures' store failed a request: %s", str(error).partition("\n")[0])
+    return await _api_error(request, Unavailable())
+
+
+async def _os_error(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, OSError) or error.errno not in NO_ROOM:
+        raise error
+    return await store_error(request, error)
 
 
 async def _unexpected(_: Request, __: Exception) -> JSONResponse:

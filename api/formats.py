@@ -13,7 +13,9 @@ MOST_JPEG_SCANS = 64
 MOST_JPEG_SEGMENTS = 1000
 MOST_PNG_CHUNKS = 20_000
 
-HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"heif"}
+HEVC_BRANDS = {b"heic", b"heix", b"heim", b"heis"}
+HEIF_BRANDS = HEVC_BRANDS | {b"mif1", b"msf1", b"heif"}
+AVIF_BRANDS = {b"avif", b"avis"}  # the same container around another codec
 
 # Beginnings of files that people do try, so that the sentence can name them.
 OTHERS = {
@@ -55,7 +57,9 @@ def _other(data: bytes) -> str:
 def _heif(data: bytes) -> str:
     length = min(max(struct.unpack(">I", data[:4])[0], 16), 256)
     brands = {data[offset : offset + 4] for offset in (8, *range(16, length, 4))}
-    if not brands & HEIF_BRANDS or data[8:12] in (b"avif", b"avis"):
+    if data[8:12] in AVIF_BRANDS or (brands & AVIF_BRANDS and not brands & HEVC_BRANDS):
+        raise BadPhoto(f"This file is an AVIF. {WANTED}")
+    if not brands & HEIF_BRANDS:
         raise BadPhoto(f"This file is not a picture we can read. {WANTED}")
     return "HEIF"
 

@@ -15,6 +15,7 @@ Domain = Annotated[str, StringConstraints(to_lower=True, pattern=r"(?i)^[a-z0-9]
 Origin = Annotated[str, StringConstraints(to_lower=True, pattern=r"(?i)^https?://[^\s/]+$")]
 
 SHORTEST_WEBHOOK_SECRET = 24  # bytes, as Standard Webhooks asks
+MADE_BY = 'echo "whsec_$(head -c 32 /dev/urandom | base64)"'
 
 
 class ShopSettings(BaseModel):
@@ -59,7 +60,7 @@ class ShopSettings(BaseModel):
         (), description="Storefront origins whose pages may upload, beside `https://` and the domain."
     )
 
-    @field_validator("app_secret_envs", "api_key_envs", "shopify_token_env", "webhook_secret_env")
+    @field_validator("app_secret_envs", "api_key_envs", "shopify_token_env")
     @classmethod
     def _variables_are_set(cls, names: tuple[str, ...] | str | None) -> tuple[str, ...] | str | None:
         for name in (names,) if isinstance(names, str) else names or ():
@@ -70,10 +71,11 @@ class ShopSettings(BaseModel):
     @field_validator("webhook_secret_env")
     @classmethod
     def _webhook_secret_is_strong(cls, name: str | None) -> str | None:
-        if name and _num_secret_bytes(os.environ[name]) < SHORTEST_WEBHOOK_SECRET:
+        if name and _num_secret_bytes(os.environ.get(name, "")) < SHORTEST_WEBHOOK_SECRET:
+            wrong = "is not a webhook secret" if os.environ.get(name) else "is not set"
             raise ValueError(
-                f"{name} is not a webhook secret. Set it to whsec_ and the base64 of "
-                f"at least {SHORTEST_WEBHOOK_SECRET} random bytes."
+                f"the environment variable {name} {wrong}. Set it to whsec_ and the base64 of "
+                f"at least {SHORTEST_WEBHOOK_SECRET} random bytes, as this prints: {MADE_BY}"
             )
         return name
 

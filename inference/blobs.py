@@ -36,6 +36,10 @@ class StorageError(RuntimeError):
     """The store cannot be used; the message says what to do."""
 
 
+class NotStoredError(RuntimeError):
+    """The store did not take something, as a full disk does not; nothing of it is kept."""
+
+
 def check_key(key: str) -> str:
     """The key itself, when plain: words of letters, digits, `.`, `_`, `-` between slashes, none starting with a dot.
 
@@ -125,9 +129,14 @@ class BlobStore:
         return obstore.sign(self._store, "GET", check_key(key), timedelta(seconds=expires_in_s))
 
     def put(self, key: str, data: bytes) -> None:
-        """Write `data`, over what was there."""
+        """Write `data`, over what was there.
+
+        Raises:
+            NotStoredError: the store did not take it.
+        """
         attributes = None if isinstance(self._store, LocalStore) else {"Content-Type": content_type(key)}
-        obstore.put(self._store, check_key(key), data, attributes=attributes)
+        with self._whole_or_absent(check_key(key)):
+            obstore.put(self._store, key, data, attributes=attributes)
 
     def get(self, key: str) -> bytes:
         """The bytes under `key`.
@@ -214,10 +223,27 @@ class BlobStore:
         await asyncio.to_thread(self.delete, key)
 
     async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> None:
-        """Write chunk by chunk, with little in memory; when `chunks` raises, nothing is written."""
-        async with obstore.open_writer_async(self._store, check_key(key)) as writer:
-            async for chunk in chunks:
-                await writer.write(chunk)
+        """Write chunk by chunk, with little in memory; when `chunks` raises, nothing is written.
+
+        Raises:
+            NotStoredError: the store did not take it.
+        """
+        with self._whole_or_absent(check_key(key)):
+            async with obstore.open_writer_async(self._store, key) as writer:
+                async for chunk in chunks:
+                    await writer.write(chunk)
+
+    @contextlib.contextmanager
+    def _whole_or_absent(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            if self._folder is not None:
+                with contextlib.suppress(OSError):  # it is not empty, or never was
+                    (self._folder / key).parent.rmdir()
+            if isinstance(error, BaseError) or type(error) is OSError:  # bare, as obstore tells of a local disk
+                raise NotStoredError(str(error).partition("\n")[0]) from error
+            raise
 
 
 def _ago(seconds: float, now: float | None) -> datetime:

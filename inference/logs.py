@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal
@@ -35,7 +35,7 @@ def configure(log_format: LogFormat | None, process: str, file: Path | None = No
     handlers = [_formatted(shown, process, as_json=is_json(log_format))]
     if file is not None:
         shown.setLevel(logging.WARNING)
-        handlers.append(_formatted(logging.FileHandler(file), process, as_json=log_format != "text"))
+        handlers.append(_formatted(_File(file), process, as_json=log_format != "text"))
     logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
     logging.captureWarnings(True)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # neither format names them
@@ -47,6 +47,28 @@ def configure(log_format: LogFormat | None, process: str, file: Path | None = No
 
 def is_json(log_format: LogFormat | None) -> bool:
     return log_format == "json" or (log_format is None and not sys.stderr.isatty())
+
+
+class _File(logging.FileHandler):
+    """One that goes on when its disk is full: that is told in a sentence, once until lines are written again."""
+
+    _has_failed = _has_told = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._has_failed = False
+        super().emit(record)
+        self._has_told = self._has_failed
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        self._has_failed = True
+        if not self._has_told:
+            words = f"{self.baseFilename} cannot be written: {error.strerror}. Lines are lost until that is mended."
+            with suppress(OSError):
+                sys.stderr.write(f"fitting-room: {words}\n")
 
 
 @contextmanager

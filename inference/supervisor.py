@@ -82,8 +82,10 @@ class Supervisor:
         self._sender = WebhookSender(redis, webhooks or {})
         self._dead: dict[str, Seat] = {}  # whose jobs are still to be taken back
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, stop: threading.Event, hurry: threading.Event | None = None) -> None:
         """Keep the workers alive until `stop` is set; then let them end their batches, and return.
+
+        Once `hurry` is set, no batch is waited for: its jobs wait in the queue again, and it was no failure of theirs.
 
         Raises:
             SupervisorError: another supervisor uses the folder, or a worker can't start and says what to mend.
@@ -98,7 +100,7 @@ class Supervisor:
         with contextlib.ExitStack() as stack:
             stack.callback(os.close, lock)
             stack.callback(self._sender.stop)
-            stack.callback(self._drain)
+            stack.callback(self._drain, hurry or threading.Event())
             self._sender.start()
             if self._purge is not None:
                 threading.Thread(target=_hourly, args=(self._purge, stop), name="purge", daemon=True).start()
@@ -111,7 +113,7 @@ class Supervisor:
                 self._mourn(seat)
             if seat.process is None and time.monotonic() >= seat.start_again_at:
                 self._fill(seat)
-        self._reclaim()
+        self._reclaim(price=1)
         self._logs.look()
 
     def _fill(self, seat: Seat) -> None:
@@ -132,10 +134,10 @@ class Supervisor:
         seat.start_again_at = time.monotonic() + seat.pause_s
         self._dead[seat.name] = seat
 
-    def _reclaim(self) -> None:
+    def _reclaim(self, price: int) -> None:
         for name, seat in list(self._dead.items()):
             try:
-                reclaimed = self._leases.reclaim(name, price=1)
+                reclaimed = self._leases.reclaim(name, price=price)
                 was_ready = self._leases.bury(name, self._queues)
             except RedisError as error:
                 logger.warning("Redis did not answer the supervisor: %s", error)
@@ -149,19 +151,20 @@ class Supervisor:
                 with about(*reclaimed):
                     logger.warning("%d generation(s) of worker %s wait again", len(reclaimed), name)
 
-    def _drain(self) -> None:
+    def _drain(self, hurry: threading.Event) -> None:
         running = [seat.process for seat in self.seats if seat.process is not None]
         for process in running:
             process.send_signal(signal.SIGTERM)
+        logger.info("the batches that run are ended first, within %d s; another Ctrl-C does not wait for them", DRAIN_S)
         give_up_at = time.monotonic() + DRAIN_S
+        while any(process.poll() is None for process in running) and time.monotonic() < give_up_at:
+            if hurry.wait(LOOK_EVERY_S):
+                break
         for process in running:
-            try:
-                process.wait(max(0.0, give_up_at - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()  # nothing, to one that has ended
+            process.wait()
         self._dead |= {seat.name: seat for seat in self.seats if seat.process is not None}
-        self._reclaim()
+        self._reclaim(price=0 if hurry.is_set() else 1)
 
 
 def _last_line(log: Path) -> str:

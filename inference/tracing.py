@@ -44,7 +44,9 @@ def configure(process: str) -> None:
     try:
         from inference.otel import OpenTelemetry
     except ImportError:
-        logger.warning("OTEL_* variables ask for traces, which need: pip install 'fitting-room[otel]'")
+        logger.warning(
+            "OTEL_* variables ask for traces, which need: .venv/bin/pip install -c constraints.txt -e '.[otel]'"
+        )
         return
     _tracer = OpenTelemetry(process)
 

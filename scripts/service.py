@@ -113,16 +113,16 @@ class Api:
 class Workers:
     """The supervisor in a thread of its own, which lives as long as the workers that it starts."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    def __init__(self, supervisor: Supervisor, hurry: threading.Event) -> None:
         self._supervisor = supervisor
-        self._stop = threading.Event()
+        self._stop, self._hurry = threading.Event(), hurry
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="supervisor")
         self._thread.start()
 
     def _run(self) -> None:
         try:
-            self._supervisor.run(self._stop)
+            self._supervisor.run(self._stop, self._hurry)
         except Exception as error:
             self._error = error
 

@@ -11,9 +11,10 @@ from starlette.requests import ClientDisconnect
 from api.bodies import MEGABYTE, NO_LIMIT, capped
 from api.contract import Reply
 from api.dependencies import BlobsDep, LinksDep, ServicesDep
-from api.errors import ApiError, BadRequest, Forbidden, LinkInvalid, NotFound, TooLarge, replies
+from api.error_handlers import store_error
+from api.errors import ApiError, BadRequest, Forbidden, LinkInvalid, NotFound, TooLarge, Unavailable, replies
 from api.services import Services
-from inference.blobs import content_type
+from inference.blobs import NotStoredError, content_type
 from inference.logs import concern
 
 GENERATION = re.compile(r"gen_[0-9a-f]{32}")
@@ -33,7 +34,7 @@ class Stored(Reply):
 @router.get(
     "",
     response_class=Response,
-    responses=replies(LinkInvalid, NotFound)
+    responses=replies(LinkInvalid, NotFound, Unavailable)
     | {200: {"description": "The picture", "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}},
 )
 async def read(token: str, links: LinksDep, blobs: BlobsDep) -> Response:
@@ -54,13 +55,14 @@ async def read(token: str, links: LinksDep, blobs: BlobsDep) -> Response:
 
 @router.put(
     "",
-    responses=replies(BadRequest, Forbidden, LinkInvalid, TooLarge),
+    responses=replies(BadRequest, Forbidden, LinkInvalid, TooLarge, Unavailable),
     openapi_extra={
         "requestBody": {
             "required": False,
             "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
         }
     },
+    response_model=Stored,
     max_body_size=NO_LIMIT,
 )
 async def write(
@@ -70,7 +72,7 @@ async def write(
     shared: ServicesDep,
     links: LinksDep,
     origin: Origin = None,
-) -> Stored:
+) -> Stored | Response:
     """Step 2 of an upload: the file's bytes, at most 20 MB of them."""
     allowed = _cors(shared, links.read("PUT", token, may_be_old=True), origin)
     response.headers.update(allowed)
@@ -79,7 +81,11 @@ async def write(
         await shared.blobs.put_stream(key, capped(request, LARGEST_UPLOAD).stream())
     except ClientDisconnect:
         raise BadRequest("The upload broke off. Please send the photograph again.") from None
-    except ApiError as error:  # the page must be let in to read it
+    except NotStoredError as error:
+        reply = await store_error(request, error)
+        reply.headers.update(allowed)  # the page must be let in to read it
+        return reply
+    except ApiError as error:  # so here
         error.headers |= allowed
         raise
     return Stored()

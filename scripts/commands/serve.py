@@ -50,8 +50,8 @@ def run(
     settings = asked.model_copy(update={"port": _free_port(asked)})
     fetch_weights(settings)
     argvs = worker_argvs(settings, parse_devices(device), workers)
-    stop = threading.Event()
-    stop_on_signal(stop)
+    stop, hurry = threading.Event(), threading.Event()
+    stop_on_signal(stop, hurry)
     _log_to(settings)
     with contextlib.ExitStack() as stack:
         parts: list[Part] = []
@@ -60,9 +60,12 @@ def run(
         check_version(settings.redis_url)
         console.print("redis    ready")
         api = stack.enter_context(Api(settings))
-        parts += [api, stack.enter_context(Workers(supervisor(settings, argvs)))]
+        parts += [api, stack.enter_context(Workers(supervisor(settings, argvs), hurry))]
         _run_until(stop, parts, api, settings, len(argvs))
-        console.print("stopping: the pictures that are being made are finished first")
+        console.print(
+            "stopping: the pictures that are being made are finished first; "
+            "Ctrl-C again leaves them to the next start, nothing is lost"
+        )
 
 
 def _run_until(stop: threading.Event, parts: list[Part], api: Api, settings: Settings, num_workers: int) -> None:

@@ -39,9 +39,9 @@ def run(
         return
     argvs = worker_argvs(settings, devices, workers)
     check_version(settings.redis_url)
-    stop = threading.Event()
-    stop_on_signal(stop)
-    supervisor(settings, argvs).run(stop)
+    stop, hurry = threading.Event(), threading.Event()
+    stop_on_signal(stop, hurry)
+    supervisor(settings, argvs).run(stop, hurry)
 
 
 def _work(settings: Settings, device: str, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,19 @@ def test_a_webhook_secret_that_cannot_sign_refuses_to_start(monkeypatch: pytest.
     monkeypatch.setenv("HOOK", secret)
     with pytest.raises(InvalidSettings, match=r"HOOK is not a webhook secret\. Set it to whsec_"):
         load_settings(shops=[SHOP | {"webhook_url": "https://a.b", "webhook_secret_env": "HOOK"}])
+
+
+def test_a_webhook_secret_that_is_missing_is_made_by_the_command_that_the_refusal_gives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hooked = SHOP | {"webhook_url": "https://a.b", "webhook_secret_env": "HOOK"}
+    with pytest.raises(InvalidSettings, match="HOOK is not set") as refusal:
+        load_settings(shops=[hooked])
+    command = str(refusal.value).rpartition("as this prints: ")[2]
+    made = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout.strip()
+    monkeypatch.setenv("HOOK", made)
+    (shop,) = load_settings(shops=[hooked]).shops
+    assert shop.webhook_secret == made
 
 
 def test_a_webhook_secret_of_the_standard_s_form_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

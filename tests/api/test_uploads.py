@@ -306,3 +306,35 @@ def test_no_link_is_written_to_a_log(client: httpx.Client, api: Api) -> None:
     token = photo["fileUrl"].rsplit("/", 1)[1]
     assert token not in api.log
     assert photo["fileId"] not in api.log
+
+
+LIMITED = (
+    "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000,) * 2);"  # as on a full disk
+    "from api.server import run_api; from api.settings import load_settings; run_api(load_settings())"
+)
+
+
+def test_where_the_disk_is_full_a_sentence_says_to_try_again_and_nothing_is_left(
+    start_api: Callable[..., Api], products: Path
+) -> None:
+    api = start_api(f'products = "{products}"', command=LIMITED)
+    large = b"\xff\xd8\xff" + bytes(3 * MEGABYTE)
+    page = {"Origin": api.url}
+    with api.client() as client:
+        shopper = {"client_id": str(uuid.uuid4())}
+        prepared = client.post("/public/prepare-upload", params=shopper).json()
+        refusals = [
+            client.put(prepared["uploadUrl"], content=large, headers=page),
+            client.post("/public/upload-image", files={"file": ("me.jpg", large, "image/jpeg")}),
+        ]
+        for refusal in refusals:
+            assert (refusal.status_code, refusal.json()["code"]) == (503, "UNAVAILABLE")
+            assert "try again" in refusal.json()["message"]
+            assert int(refusal.headers["Retry-After"]) > 0
+        assert refusals[0].headers["Access-Control-Allow-Origin"] == api.url, "so the page may read it"
+        assert not list((api.data / "blobs" / "tmp" / "open.localhost").glob("*")), "no folder names the shopper"
+        assert client.put(prepared["uploadUrl"], content=photograph()).is_success
+        done = client.post("/public/upload-complete", params=shopper, json={"uploadKey": prepared["uploadKey"]})
+        assert done.status_code == 200, done.text
+    assert "Traceback" not in api.log
+    assert api.log.count("store failed a request") == 2

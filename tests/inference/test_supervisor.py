@@ -190,6 +190,28 @@ async def test_sigterm_drains_the_workers_and_leaves_the_rest_waiting(
     assert RqWorker.count(client) == 0
 
 
+async def test_a_second_ctrl_c_waits_for_no_batch_and_loses_nothing(
+    workshop: Workshop, client: redis.Redis, supervise: Supervise, tmp_path: Path
+) -> None:
+    jobs, said = [await workshop.submit() for _ in range(6)], tmp_path / "supervisor.log"
+    for _ in range(3):  # as often as a job may be struck
+        supervisor = supervise(1, num_steps=600, step_s=0.1)
+        await until_busy(client)
+        supervisor.send_signal(signal.SIGINT)
+        give_up_at = time.monotonic() + 15
+        while "another Ctrl-C" not in said.read_text():
+            assert time.monotonic() < give_up_at
+            await asyncio.sleep(0.02)
+        assert supervisor.poll() is None, "it ends the batch first"
+        supervisor.send_signal(signal.SIGINT)
+        assert supervisor.wait(20) == 0
+        assert [(await workshop.find(job)).status for job in jobs] == [Status.PENDING] * 6
+        said.unlink()
+    supervise(1)
+    assert {state.status for state in await workshop.until_final(*jobs)} == {Status.COMPLETED}
+    assert_all_done_once(workshop, client, jobs, ("paperdoll",))
+
+
 async def test_a_dead_worker_leaves_no_registration(
     workshop: Workshop, client: redis.Redis, supervise: Supervise
 ) -> None:
