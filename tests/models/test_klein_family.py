@@ -214,7 +214,6 @@ def test_a_lost_shard_is_named(tmp_path: Path) -> None:
         ({"prompts": {**PROMPTS, "lower": ""}}, "lower"),
         ({"prompts": {**PROMPTS, "lower": 3}}, "lower"),
         ({"prompts": {**PROMPTS, "shoes": "In shoes."}}, "shoes"),
-        ({"categories": ("upper", "lower", "shoes")}, "shoes"),
         ({"network": {"distilled": True}}, "distilled"),
         ({"network": {"is_distilled": "yes"}}, "is_distilled"),
     ],
