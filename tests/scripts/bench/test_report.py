@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -33,6 +34,7 @@ REPORT = Report(
     notes=("Made up.",),
     measured_at=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
 )
+CHROMIUM = shutil.which("chromium")
 
 
 class Strict(HTMLParser):
@@ -112,3 +114,22 @@ def test_this_machine_names_what_it_can() -> None:
     assert re.fullmatch(r"[0-9a-f]{40}|", machine.commit)
     assert re.fullmatch(r"[a-z0-9-]+", machine.slug)
     assert machine.gpus == ()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
+def test_wide_tables_need_no_sideways_scrolling_on_a_desktop_and_the_page_none_on_a_phone(tmp_path: Path) -> None:
+    playwright = pytest.importorskip("playwright.sync_api")
+    heads = ("", "times as fast as published", "its loop", "rounds", "pictures/s", "of matmul peak", "peak TFLOP/s")
+    row = ("engine-fashn-vton-1.5-random-small", *("0.999 (0.999 to 0.999)",) * 2, 5, 0.1997, 0.09528, 0.08431)
+    failed = f"failed with 1: {'device-side assert triggered ' * 8}"
+    tables = (Table("Engine", heads, [row]), Table("Parts", ("", "state"), [(row[0], failed)]))
+    publish(dataclasses.replace(REPORT, tables=tables), tmp_path / "page.html")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto((tmp_path / "page.html").as_uri())
+        beyond = "[...document.querySelectorAll('.scroll')].map(one => one.scrollWidth - one.clientWidth)"
+        assert page.evaluate(beyond) == [0, 0]
+        page.set_viewport_size({"width": 390, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        browser.close()
