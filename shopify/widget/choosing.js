@@ -103,6 +103,7 @@ export class Choosing {
 
   // Whether the shopper ticked the box, which takes knowing for how long what is kept; says so if not.
   async #isAgreed() {
+    this.facts ?? this.#room.say(this.#word("loading"));
     await this.learn();
     const { agree } = this.#room.parts;
     if (!agree.checked) {

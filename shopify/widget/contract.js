@@ -10,9 +10,11 @@ const PATIENCE_MS = 30_000; // of a plain request; a photograph's own has none b
 const LARGEST = 20 * 1024 * 1024; // bytes of a photograph
 
 export class Refused extends Error {
-  constructor(code, message = "") {
+  // `retryAfter`: seconds, where it is known when to come back.
+  constructor(code, message = "", retryAfter = undefined) {
     super(message);
     this.code = code;
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -81,7 +83,7 @@ export async function call(method, url, body, signal, headers) {
   }
   const answer = await reply.json().catch(() => null);
   if (!reply.ok || answer?.code || answer === null) {
-    throw new Refused(answer?.code ?? "trouble", answer?.message);
+    throw new Refused(answer?.errorCode ?? answer?.code ?? "trouble", answer?.message, answer?.retryAfter);
   }
   return answer;
 }

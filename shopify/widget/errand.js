@@ -3,6 +3,8 @@
 import { Refused } from "./contract.js";
 import { newId } from "./memory.js";
 
+const SLOW_MS = 30_000; // without any progress, after which the shopper is told
+
 export class Errand {
   #service;
   #room;
@@ -11,6 +13,8 @@ export class Errand {
   #jobId = "";
   #key = ""; // of a request that may have arrived
   #stop = new AbortController(); // of the sending
+  #state = "";
+  #movedAt = 0; // when that was another
 
   // `count`: tells that something was done.
   constructor(service, room, word, count) {
@@ -97,6 +101,18 @@ export class Errand {
       this.#room.progress(this.#word(queuePosition > 0 ? "waiting" : "next", { count: queuePosition }), percent);
     } else if (status === "PROCESSING") {
       this.#room.progress(this.#word("dressing", { percent: `${percent} %` }), percent);
+    }
+    this.#watch(`${this.#jobId} ${status} ${queuePosition} ${percent}`);
+  }
+
+  // Says once that nothing moves.
+  #watch(state) {
+    if (state !== this.#state) {
+      this.#state = state;
+      this.#movedAt = Date.now();
+    } else if (Date.now() - this.#movedAt > SLOW_MS) {
+      this.#movedAt = Infinity;
+      this.#room.say(this.#word("slow"));
     }
   }
 }

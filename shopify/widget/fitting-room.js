@@ -74,10 +74,11 @@ class FittingRoom extends HTMLElement {
       return;
     }
     const inside = this.shadowRoot.lastChild;
-    const word = wordsOf(this.#told.words);
+    const language = this.closest("[lang]")?.lang || undefined;
+    const word = wordsOf(this.#told.words, language);
     const room = new Room(this.shadowRoot, inside, word);
     this.#visit = new Visit(room, contract(this.#base), word, {
-      language: this.closest("[lang]")?.lang || undefined,
+      language,
       cart: this.getAttribute("cart"),
       cartPage: this.getAttribute("cart-page"),
       privacy: this.getAttribute("privacy"),

@@ -1,5 +1,6 @@
 // What the widget says, in English. A storefront gives its own language's words for any of these; {braces} are filled
-// in. An error's word is named by its code; {message} is the server's own sentence, which is English.
+// in. An error's word is named by its code; {message} is the server's own sentence, which is English, and {when} the
+// time to come back.
 
 export const ENGLISH = {
   title: "Try it on",
@@ -8,6 +9,7 @@ export const ENGLISH = {
   drop: "You can drop it here.",
   consent: "I agree that my photo is sent to this shop’s fitting room to make the pictures I ask for.",
   consent_needed: "Please tick the box first: your photo is only sent if you agree.",
+  loading: "One moment …",
   retention: "Your photo is deleted after {photo}, the pictures after {pictures}, and both whenever you say so.",
   privacy: "Privacy policy",
   take: "Take a photo",
@@ -30,6 +32,7 @@ export const ENGLISH = {
   dressing: "Making your picture · {percent}",
   progress: "Progress of your picture",
   patience: "This takes a few seconds.",
+  slow: "This takes longer than usual. You can wait, or cancel: it does not count then.",
   cancel: "Cancel",
   cancelled: "Cancelled. It does not count.",
   done: "Your picture is ready. Slide to compare.",
@@ -61,6 +64,7 @@ export const ENGLISH = {
   trouble: "Something went wrong on our side. Please try again in a minute.",
   closed: "The fitting room is closed for now. Please come back later.",
   picture_lost: "Your picture is ready, but it could not be loaded. Please try again: it does not count twice.",
+  later: "later",
   error_photo_unusable: "{message}",
   error_too_large: "{message}",
   error_quota_exceeded: "{message}",
@@ -68,24 +72,41 @@ export const ENGLISH = {
   error_too_often: "{message}",
   error_billing_not_allowed: "{message}",
   error_creation_failed: "{message}",
+  error_queue_full: "{message}",
+  error_garment_unreachable: "{message}",
+  error_garment_not_placed: "{message}",
   error_product_not_found: "This product cannot be tried on. Please choose another.",
   error_garment_unusable: "{message}",
   error_unavailable: "{message}",
+  error_internal: "{message}",
+  error_worker_lost: "{message}",
+  error_internal_error: "{message}",
 };
 
-// word(name, filling): a sentence in the page's language.
-export function wordsOf(own) {
+// word(name, filling): a sentence in the page's language. `retryAfter`, in seconds, fills {when}.
+export function wordsOf(own, language) {
   const words = { ...ENGLISH, ...own };
-  return (name, filling = {}) => (words[name] ?? "").replace(/\{(\w+)\}/g, (whole, key) => filling[key] ?? whole);
+  return (name, { retryAfter, ...filling } = {}) => {
+    const told = { when: retryAfter ? soon(retryAfter, language) : words.later, ...filling };
+    return (words[name] ?? "").replace(/\{(\w+)\}/g, (whole, key) => told[key] ?? whole);
+  };
 }
 
 // What to tell of an error: by its code if the language has a word for it, else as the server said it.
-export function sentence(word, { code = "", message = "" }) {
-  return word(code.toLowerCase()) || word(`error_${code.toLowerCase()}`, { message }) || message || word("trouble");
+export function sentence(word, { code = "", message = "", retryAfter }) {
+  const name = code.toLowerCase();
+  return word(name) || word(`error_${name}`, { message, retryAfter }) || message || word("trouble");
 }
 
 // "7 days", "1 hour", in the page's language.
 export function term(days, language) {
   const [amount, unit] = days < 1 ? [Math.round(days * 24), "hour"] : [Math.round(days * 10) / 10, "day"];
   return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(amount);
+}
+
+// "in 3 days", in the page's language: to one unit, rounded up, as the server says it.
+function soon(seconds, language) {
+  const units = [["day", 86400], ["hour", 3600], ["minute", 60]];
+  const [unit, length] = units.find(([, length]) => seconds > length) ?? units.at(-1);
+  return new Intl.RelativeTimeFormat(language).format(Math.ceil(seconds / length), unit);
 }

@@ -20,6 +20,7 @@ from shopper import (
     enter,
     fresh,
     give_photo,
+    has_photo,
     is_dressed,
     is_near,
     is_ready,
@@ -42,6 +43,10 @@ LAYOUT_SHIFT = """window.shifts = []
 new PerformanceObserver(list => list.getEntries().filter(entry => !entry.hadRecentInput).forEach(({value, sources}) =>
     shifts.push([value, ...sources.map(({node}) => node?.id || node?.className || node?.parentElement?.className)])
 )).observe({type: 'layout-shift', buffered: true})"""
+
+
+def bottom(page: Page, selector: str, edge: str = "bottom") -> float:
+    return float(page.locator(selector).evaluate("(part, edge) => part.getBoundingClientRect()[edge]", edge))
 
 
 @pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -78,6 +83,33 @@ def test_no_photo_is_taken_before_the_box_is_ticked(visit: Callable[..., Page], 
         expect(page.get_by_role("alert")).to_contain_text("Please tick the box first")
         expect(page.get_by_role("checkbox", name="I agree")).to_be_focused()
     assert count(store, "POST /public/prepare-upload") == 0
+
+
+def test_on_the_smallest_phone_every_word_before_a_photo_is_in_sight_and_clear_of_the_buttons(
+    visit: Callable[..., Page], store: ThemeStore
+) -> None:
+    page = visit(store, "/de/products/shirt", **PHONE | {"viewport": {"width": 320, "height": 568}})
+    page.locator("fitting-room > button").click()
+    expect(page.locator("#retention")).not_to_be_empty()
+    assert bottom(page, "#retention") < bottom(page, "#stage")
+    assert page.locator("dialog").evaluate("dialog => dialog.scrollWidth") == 320
+    page.locator("[data-act='upload']").click()
+    expect(page.locator("#trouble")).to_contain_text("Bitte setzen Sie zuerst das Häkchen")
+    assert bottom(page, "#trouble") <= bottom(page, ".actions", edge="top")
+
+
+def test_a_button_that_is_pressed_before_the_service_has_answered_says_so(
+    visit: Callable[..., Page], store: ThemeStore
+) -> None:
+    page = visit(store)
+    held: list[Any] = []
+    page.route("**/public/widget", lambda route: held.append(route))
+    enter(page)
+    page.get_by_role("button", name="Choose a photo").click()
+    expect(page.get_by_role("status")).to_have_text("One moment …")
+    for route in held:
+        route.continue_()
+    expect(page.get_by_role("alert")).to_contain_text("Please tick the box first")
 
 
 def test_what_is_sent_is_small_upright_and_tells_no_place(visit: Callable[..., Page], store: ThemeStore) -> None:
@@ -232,6 +264,21 @@ def test_what_the_cart_refuses_is_told_in_the_shop_s_words(visit: Callable[..., 
     expect(page.get_by_role("button", name="Sold out")).to_be_disabled()
 
 
+def test_a_line_that_does_not_move_is_told(visit: Callable[..., Page], store: ThemeStore) -> None:
+    page = visit(store)
+    has_photo(page)
+    when = "2026-11-26T10:00:00Z"
+    waiting = {"status": "PENDING", "progress": 0, "queuePosition": 3, "createdAt": when, "updatedAt": when}
+    page.route("**/events", lambda route: route.abort())
+    page.route("**/public/generation/gen_*", lambda route: route.fulfill(json=waiting))
+    page.clock.install()
+    page.locator("#try").click()
+    expect(page.locator("#progress-words")).to_have_text("3 ahead of you")
+    expect(page.get_by_role("status")).to_have_text("This takes a few seconds.")
+    page.clock.fast_forward(31_000)
+    expect(page.get_by_role("status")).to_contain_text("This takes longer than usual. You can wait, or cancel")
+
+
 @pytest.mark.parametrize("may_copy", [True, False])
 def test_a_picture_is_shared_by_a_link(visit: Callable[..., Page], store: ThemeStore, may_copy: bool) -> None:
     page = visit(store, permissions=["clipboard-read", "clipboard-write"] if may_copy else [])
@@ -327,17 +374,42 @@ def test_a_shop_without_quota_says_so_before_a_photo_is_asked_for(
     expect(page.get_by_role("button", name="Choose a photo")).to_be_hidden()
 
 
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("", "This week's try-ons are used up. Please come back in 7 days."),
+        ("/de", "Sie haben Ihre Anproben für diese Woche aufgebraucht. Bitte kommen Sie in 7 Tagen wieder."),
+    ],
+)
 def test_a_shopper_whose_limit_is_reached_is_told_when_to_come_back(
-    visit: Callable[..., Page], stores: dict[str, ThemeStore]
+    visit: Callable[..., Page], stores: dict[str, ThemeStore], language: str, sentence: str
 ) -> None:
-    page = visit(fresh(stores["week.myshopify.com"]))
-    enter(page)
-    give_photo(page)
-    is_ready(page)
-    try_on(page)
-    page.get_by_role("button", name="Make another").click()
-    expect(page.get_by_role("alert")).to_have_text("This week's try-ons are used up. Please come back in 7 days.")
-    expect(page.get_by_role("dialog").get_by_role("button", name="Try it on")).to_be_enabled()
+    page = visit(fresh(stores["week.myshopify.com"]), f"{language}/products/shirt")
+    has_photo(page)
+    page.locator("#try").click()
+    page.locator("[data-act='again']").click()
+    expect(page.get_by_role("alert")).to_have_text(sentence)
+    expect(page.locator("#try")).to_be_enabled()
+
+
+def test_each_cause_of_no_picture_has_its_own_sentence_in_the_page_s_language(
+    visit: Callable[..., Page], store: ThemeStore
+) -> None:
+    page = visit(store, "/fr/products/shirt")
+    has_photo(page)
+    blocked = {"jobId": "", "message": "In English.", "code": "CREATION_FAILED"}
+    causes: list[tuple[dict[str, Any], str]] = [
+        ({"errorCode": "QUEUE_FULL", "retryAfter": 90}, "essayage est pleine. Réessayez dans 2 minutes."),
+        ({"errorCode": "GARMENT_UNREACHABLE", "retryAfter": 60}, "un autre produit, ou réessayez dans 1 minute."),
+        ({"errorCode": "GARMENT_NOT_PLACED"}, "pas indiqué comment il se porte."),
+        ({"errorCode": "UNAVAILABLE", "retryAfter": 5}, "essayage est absente pour un moment."),
+        ({}, "Aucune image ne peut être faite pour le moment. Réessayez plus tard."),  # of an older service
+    ]
+    answers = iter(causes)
+    page.route("**/public/fitting-room*", lambda route: route.fulfill(json=blocked | next(answers)[0]))
+    for _, sentence in causes:
+        page.locator("#try").click()
+        expect(page.get_by_role("alert")).to_contain_text(sentence)
 
 
 def test_a_generation_that_failed_says_why(visit: Callable[..., Page], store: ThemeStore) -> None:
@@ -427,8 +499,13 @@ def test_nothing_moves_for_those_who_asked_for_that(visit: Callable[..., Page], 
     is_dressed(page)
 
 
+@pytest.mark.parametrize("asks_email", [False, True], ids=["", "email"])
 @pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_nothing_jumps(visit: Callable[..., Page], store: ThemeStore, screen: dict[str, Any]) -> None:
+def test_nothing_jumps(
+    visit: Callable[..., Page], stores: dict[str, ThemeStore], screen: dict[str, Any], asks_email: bool
+) -> None:
+    store = fresh(stores["mail.invalid"])
+    store.settings = {"ask_email": asks_email}
     page = visit(store, **screen)
     page.evaluate(LAYOUT_SHIFT)
     page.wait_for_load_state("networkidle")
@@ -436,6 +513,7 @@ def test_nothing_jumps(visit: Callable[..., Page], store: ThemeStore, screen: di
     give_photo(page)
     is_ready(page)
     try_on(page)
+    expect(page.locator("#email")).to_be_visible(visible=asks_email)
     assert page.evaluate("shifts") == []
 
 
@@ -460,6 +538,16 @@ def test_axe_finds_nothing_in_any_step(
     assert axe(page) == []
     page.locator("#cart").click()
     expect(page.locator("#link")).to_be_visible()
+    assert axe(page) == []
+
+
+def test_on_a_dark_theme_every_word_can_be_read(
+    visit: Callable[..., Page], store: ThemeStore, axe: Callable[[Page], Any]
+) -> None:
+    store.settings = {"ground": "#16181c", "ink": "#f2f2f2"}
+    page = visit(store, reduced_motion="reduce")
+    enter(page)
+    expect(page.locator("#retention")).not_to_be_empty()
     assert axe(page) == []
 
 

@@ -22,6 +22,11 @@ ASKS = {"ask_email": True}
 ADDRESS = "ada.lovelace+room@example.com"
 COLLECT = "POST /public/collect-email 200"
 PRODUCT = {"productId": "gid://shopify/Product/1"}
+LARGE_TEXT = """() => {
+    const parts = [...document.querySelector('fitting-room').shadowRoot.querySelectorAll('.room, .room *')]
+    const sizes = parts.map(part => 2 * parseFloat(getComputedStyle(part).fontSize))
+    parts.forEach((part, index) => (part.style.fontSize = `${sizes[index]}px`))
+}"""  # twice as large, as phones can be set to
 RED_SHIRT = PRODUCT | {"variantId": "gid://shopify/ProductVariant/11"}
 
 
@@ -300,4 +305,6 @@ def test_axe_finds_nothing_where_an_address_is_asked_for_and_it_fits_on_a_phone(
     expect(page.locator("#email-trouble")).not_to_be_empty()
     assert axe(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.locator("dialog").evaluate("dialog => dialog.scrollWidth") == 390
+    page.evaluate(LARGE_TEXT)
     assert page.locator("dialog").evaluate("dialog => dialog.scrollWidth") == 390

@@ -59,6 +59,14 @@ def give_photo(page: Page, photo: dict[str, Any] | None = None) -> None:
     page.locator("#file").set_input_files([photo or photograph()])
 
 
+def has_photo(page: Page) -> None:
+    """Enters and gives a photograph, whatever the page's language."""
+    page.locator("fitting-room > button").click()
+    page.locator("#agree").check()
+    page.locator("#file").set_input_files([photograph()])
+    expect(page.locator("#try")).to_be_visible()
+
+
 def is_ready(page: Page) -> None:
     expect(page.get_by_role("status")).to_contain_text("Your photo is ready")
 
