@@ -82,6 +82,8 @@ class Job(Wire):
     job_id: str
     message: str
     code: str | None = None
+    error_code: str | None = None
+    retry_after: int | None = None
 
 
 class Optimisation(Wire):

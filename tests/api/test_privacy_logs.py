@@ -134,7 +134,7 @@ def test_a_whole_run_with_every_kind_of_failure_logs_nobody(
         queued = visitor.send(photograph()).json()["fileId"]
         shutil.rmtree(blobs / "photos")
         (blobs / "photos").write_bytes(b"")
-        assert visitor.send(photograph()).status_code == 500
+        assert visitor.send(photograph()).status_code == 503
         markers.plant("second photograph", queued)
         with Redis.from_url(empty_redis_url) as redis:  # what RQ's own tools show of a failure
             results = [fields for key in redis.scan_iter("rq:results:*") for _, fields in redis.xrange(key)]
