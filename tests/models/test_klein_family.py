@@ -16,9 +16,9 @@ from diffusers.models.transformers.transformer_flux2 import Flux2Transformer2DMo
 from kept import Watched, reuse
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import Qwen3Config, Qwen3Model
 from verbs import finished
+from waiting import waiting
 
 from models.base import Image, Loading, SamplingSettings, TryOnInputs, UnusableInput
 from models.catalog import CardError, Lora, ModelCard, WeightFile, read_card
@@ -104,32 +104,17 @@ def test_savings_change_nothing_in_float64(card: ModelCard) -> None:
         assert relative_error(ours, theirs) < 1e-10
 
 
-READS = {"aten::_local_scalar_dense", "aten::item", "aten::is_nonzero", "aten::nonzero", "aten::equal"}
-
-
-class Reads(TorchDispatchMode):
-    """Counts the values that the host waits for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.num_reads = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.num_reads += func.name().partition(".")[0] in READS
-        return func(*args, **(kwargs or {}))
-
-
 @pytest.mark.parametrize("exact_savings", [True, False])
 def test_a_step_never_waits_for_the_device(card: ModelCard, exact_savings: bool) -> None:
     family = Flux2Klein.load(card, CPU, Loading(exact_savings=exact_savings))
     state = family.begin([family.prepare(job) for job in JOBS], SETTINGS)
-    with Reads() as reads:
+    with waiting() as reads:
         family.step(state)
         family.step(state)
-        assert reads.num_reads == 0
+        assert reads == []
         with torch.inference_mode():
             state.groups[0].schedule.sigmas[0].item()
-    assert reads.num_reads == 1  # the count itself works
+    assert reads == ["item"]  # the count itself works
 
 
 def test_the_text_encoder_leaves_before_the_others_come(card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -267,6 +267,9 @@ def test_what_makes_the_host_wait_is_found() -> None:
         numbers[numbers > 1]
         torch.tensor([1.0])
     assert {"_local_scalar_dense", "lift_fresh"} <= set(names)
+    with torch.inference_mode(), waiting() as names:
+        float(numbers[1])
+    assert names == ["item"]
 
 
 def test_no_step_makes_the_host_wait_for_a_gpu(subject: Subject) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 from kept import Watched, reuse
-from torch.utils._python_dispatch import TorchDispatchMode
 from verbs import finished
+from waiting import waiting
 
 from inference.values import num_bytes_of
 from models.base import Image, Loading, SamplingSettings, TryOnInputs, UnusableInput
@@ -200,33 +200,18 @@ def test_a_walk_that_was_cut_short_is_gone_on_with(leffa_card: ModelCard, monkey
     assert torch.equal(found, latents(loaded(leffa_card), inputs()))
 
 
-READS = {"aten::_local_scalar_dense", "aten::item", "aten::is_nonzero", "aten::nonzero", "aten::equal"}
-
-
-class Reads(TorchDispatchMode):
-    """Counts the values that the host waits for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.num_reads = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.num_reads += func.name().partition(".")[0] in READS
-        return func(*args, **(kwargs or {}))
-
-
 @pytest.mark.parametrize("exact_savings", [True, False])
 def test_a_step_never_waits_for_the_device(card: ModelCard, exact_savings: bool) -> None:
     family = loaded(card, exact_savings=exact_savings, reuse=reuse())
     for _ in range(2):  # the garment is new, then remembered
         state = family.begin([family.prepare(inputs(1)), family.prepare(inputs(2))], SETTINGS)
-        with Reads() as reads:
+        with waiting() as reads:
             for _ in range(SETTINGS.num_inference_steps):
                 family.step(state)
-            assert reads.num_reads == 0
+            assert reads == []
             with torch.inference_mode():
                 state.walk.coefficients[0, 0].item()
-        assert reads.num_reads == 1, "the count itself works"
+        assert reads == ["item"], "the count itself works"
 
 
 def test_a_remembered_garment_is_that_of_its_canvas_and_precision(leffa_card: ModelCard) -> None:
