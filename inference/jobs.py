@@ -6,12 +6,10 @@ import json
 import secrets
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, get_args
 
+from models.categories import CATEGORIES
+from models.categories import Category as Category
 from models.exactness import NONE, Approximations, Optimisation
-
-Category = Literal["upper", "lower", "overall"]
-CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 COMPACT = json.JSONEncoder(separators=(",", ":"))
 

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
+from models.categories import CATEGORIES
 from models.exactness import NONE, Approximations
 from models.licence import Licence
 from models.registry import FAMILIES, HELPERS, JUDGES
@@ -18,7 +19,6 @@ from models.switches import AUTO, Switches
 
 CARDS_FOLDER = Path(__file__).parent / "cards"
 
-CATEGORIES = ("upper", "lower", "overall")
 NEEDS = ("mask", "pose", "densepose", "parsing", "category", "prompt")
 PLACEMENTS = ("device", "offload", "balanced")
 PRECISIONS = ("float64", "float32", "bfloat16", "float16")
