@@ -38,6 +38,12 @@ class Developed:
         """`levels`, which were made of `numbers`, both still on the device; nobody waits."""
         return cls(to_host(levels), to_host(numbers.isfinite().all()))
 
+    @classmethod
+    def each(cls, levels: Tensor, numbers: Tensor) -> list[Self]:
+        """The same of a batch `[B, ...]`, in one copy."""
+        are_pictures = to_host(numbers.isfinite().flatten(1).all(1))
+        return [cls(*pair) for pair in zip(to_host(levels), are_pictures, strict=True)]
+
     @property
     def image(self) -> Image:
         """

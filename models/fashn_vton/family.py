@@ -131,7 +131,7 @@ class FashnVton(TryOnFamily[Prepared, State, Developed]):
     def decode(self, state: State) -> list[Developed]:
         pictures = state.walk.pictures
         levels = ((pictures + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-        return [Developed.of(*pair) for pair in zip(levels, pictures, strict=True)]
+        return Developed.each(levels, pictures)
 
     def finish(self, prepared: Prepared, canvas: Developed) -> Image:
         return restore(prepared.inputs.person, canvas.image, prepared.fit, prepared.inputs.mask)

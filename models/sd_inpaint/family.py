@@ -108,7 +108,7 @@ class SdInpaint(TryOnFamily[Prepared, State, Developed]):
     def decode(self, state: State) -> list[Developed]:
         latents = self._conditioner.person_part(state.walk.latents)
         pictures = decoded(self._conditioner.core.vae, latents)
-        return [Developed.of(*pair) for pair in zip(to_levels(pictures), pictures, strict=True)]
+        return Developed.each(to_levels(pictures), pictures)
 
     def finish(self, prepared: Prepared, canvas: Developed) -> Image:
         return restore(prepared.inputs.person, canvas.image, prepared.fit, prepared.inputs.mask)
