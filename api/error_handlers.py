@@ -33,8 +33,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(RedisError, redis_error)
-    app.add_exception_handler(NotStoredError, store_error)
-    app.add_exception_handler(BaseError, store_error)
+    app.add_exception_handler(NotStoredError, _store_error)
+    app.add_exception_handler(BaseError, _store_error)
     app.add_exception_handler(OSError, _os_error)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -73,16 +73,20 @@ async def redis_error(request: Request, error: Exception) -> JSONResponse:
     return await _api_error(request, Unavailable())
 
 
-async def store_error(request: Request, error: Exception) -> JSONResponse:
-    """What is told when the store of the pictures did not do what a request needs."""
+def store_refusal(error: Exception) -> Unavailable:
+    """What is told when the store of the pictures did not do what a request needs; the log has why."""
     log.error("The pictures' store failed a request: %s", str(error).partition("\n")[0])
-    return await _api_error(request, Unavailable())
+    return Unavailable()
+
+
+async def _store_error(request: Request, error: Exception) -> JSONResponse:
+    return await _api_error(request, store_refusal(error))
 
 
 async def _os_error(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, OSError) or error.errno not in NO_ROOM:
         raise error
-    return await store_error(request, error)
+    return await _store_error(request, error)
 
 
 async def _unexpected(_: Request, __: Exception) -> JSONResponse:

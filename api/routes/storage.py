@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from api.bodies import MEGABYTE, NO_LIMIT, capped
 from api.contract import Reply
 from api.dependencies import BlobsDep, LinksDep, ServicesDep
-from api.error_handlers import store_error
+from api.error_handlers import store_refusal
 from api.errors import ApiError, BadRequest, Forbidden, LinkInvalid, NotFound, TooLarge, Unavailable, replies
 from api.services import Services
 from inference.blobs import NotStoredError, content_type
@@ -62,7 +62,6 @@ async def read(token: str, links: LinksDep, blobs: BlobsDep) -> Response:
             "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
         }
     },
-    response_model=Stored,
     max_body_size=NO_LIMIT,
 )
 async def write(
@@ -72,7 +71,7 @@ async def write(
     shared: ServicesDep,
     links: LinksDep,
     origin: Origin = None,
-) -> Stored | Response:
+) -> Stored:
     """Step 2 of an upload: the file's bytes, at most 20 MB of them."""
     allowed = _cors(shared, links.read("PUT", token, may_be_old=True), origin)
     response.headers.update(allowed)
@@ -82,9 +81,9 @@ async def write(
     except ClientDisconnect:
         raise BadRequest("The upload broke off. Please send the photograph again.") from None
     except NotStoredError as error:
-        reply = await store_error(request, error)
-        reply.headers.update(allowed)  # the page must be let in to read it
-        return reply
+        refusal = store_refusal(error)
+        refusal.headers |= allowed  # the page must be let in to read it
+        raise refusal from error
     except ApiError as error:  # so here
         error.headers |= allowed
         raise
