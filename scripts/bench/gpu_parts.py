@@ -28,6 +28,7 @@ from models.base import Loading, SamplingSettings
 from models.card import ModelCard
 from models.catalog import read_card
 from models.weights import precision_on
+from scripts.batch.disk import write_whole
 from scripts.bench.kernels import attention
 from scripts.bench.recording import forward_error, recorded
 from scripts.bench.subjects import garment_for, people
@@ -58,9 +59,7 @@ def run(
 
     def keep(told: dict[str, Any]) -> None:
         """Whole at each moment, so that a part that is given up leaves what it knew."""
-        draft = result.with_suffix(".draft")
-        draft.write_text(f"{json.dumps(told)}\n")
-        draft.replace(result)
+        write_whole(result, f"{json.dumps(told)}\n".encode())
 
     if part is Part.ATTENTION:
         keep(attention(torch.device(device)))

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from inference.children import end, spawn
 from scripts.options import FITTING_ROOM
@@ -24,6 +25,8 @@ CARDS = {  # card -> seconds of its rounds, of one person each, in which known, 
 ROUNDS_S = 30.0  # of another card
 PARTS = (sys.executable, "-P", "-m", "scripts.bench.gpu_parts")
 END_WITHIN_S = 5.0
+
+MEASURED, RUNNING, LEFT = "measured", "running", "left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,6 @@ class Part:
             return MEASURED
         lines = log.read_text(errors="replace").strip().splitlines()
         return f"failed with {code}: {lines[-1].strip()[:100] if lines else 'it said nothing'}"
-
-
-MEASURED, RUNNING, LEFT = "measured", "running", "left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +126,9 @@ def walk(parts: list[Part], states: dict[str, str], folder: Path, ends_at: float
 
 
 @contextlib.contextmanager
-def _child(argv: list[str], log: object) -> Iterator[subprocess.Popen[bytes]]:
+def _child(argv: list[str], log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """A process that is gone afterwards, with all that it started."""
-    process = spawn(argv, log)  # type: ignore[arg-type]
+    process = spawn(argv, log)
     try:
         yield process
     finally:

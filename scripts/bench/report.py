@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 
+from scripts.batch.disk import write_whole
 from scripts.bench.machine import Machine
 from scripts.bench.plots import Plot, drawn
 from scripts.bench.spread import Spread
@@ -98,9 +99,7 @@ def write(report: Report, page: Path | None = None) -> Path:
     path = page or report.page
     path.parent.mkdir(parents=True, exist_ok=True)
     for file, text in ((path, report.html()), (path.with_suffix(".json"), f"{json.dumps(report.told())}\n")):
-        draft = file.with_name(f".{file.name}.draft")
-        draft.write_text(text)
-        draft.replace(file)
+        write_whole(file, text.encode())
     return path
 
 

@@ -11,6 +11,7 @@ from PIL import Image as Pillow
 from models.paperdoll.drawings import Drawings
 from models.paperdoll.evaluation import images
 from models.paperdoll.scoring import Regions
+from scripts.batch.folder import DRAWN
 
 FIRST_SEED = 31_000  # far from those of training, of the bars and of the samples
 CHUNK = 10
@@ -18,7 +19,7 @@ CHUNK = 10
 
 def draw_pairs(folder: Path, num: int, height: int, seed: int) -> None:
     """Write `people`, `garments`, `truths` and `masks`, `num` pictures each, and `pairs.csv` for `batch`."""
-    for name in ("people", "garments", "truths", "masks"):
+    for name in DRAWN:
         (folder / name).mkdir(parents=True, exist_ok=True)
     lines = []
     for start in range(0, num, CHUNK):
@@ -30,7 +31,7 @@ def draw_pairs(folder: Path, num: int, height: int, seed: int) -> None:
         for number, (person, flat, truth, region) in enumerate(pictures, start):
             name = f"{number:04d}.png"
             mask = np.where(region, np.uint8(255), np.uint8(0))
-            for place, picture in (("people", person), ("garments", flat), ("truths", truth), ("masks", mask)):
+            for place, picture in zip(DRAWN, (person, flat, truth, mask), strict=True):
                 Pillow.fromarray(picture).save(folder / place / name)
             lines.append([name[:-4], f"people/{name}", f"garments/{name}", "upper"])
     with (folder / "pairs.csv").open("w", newline="", encoding="utf-8") as stream:
